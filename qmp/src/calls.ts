@@ -1,0 +1,230 @@
+// The table of commands under way: who waits for which id, what may be written now. What always
+// holds: an id is used once in a connection; a reply settles the one call it names; a call that
+// gave up (time limit, signal) before it was written is never written; one that gave up after keeps
+// its place among those in flight until QEMU answers, because QEMU still works on it.
+//
+// With out-of-band execution on, QEMU stops reading the socket, out-of-band commands included, once
+// eight in-band commands wait (qmp-spec.txt 2.3.1; QMP_REQ_QUEUE_LEN_MAX in monitor/qmp.c). So no
+// more than eight are ever in flight then, and the others wait here.
+
+import {
+  QmpAbortedError,
+  QmpCommandError,
+  type QmpError,
+  QmpInterruptedError,
+  QmpOverloadedError,
+  QmpTimeLimitError,
+  type SentCommand,
+} from './errors.js';
+import type { ErrorBody } from './messages.js';
+import { startTimer } from './waiting.js';
+
+/** In-band commands in flight when out-of-band execution is on. */
+export const IN_FLIGHT_LIMIT_OOB = 8;
+/** Commands one client holds, waiting and in flight together. */
+export const CALL_LIMIT_DEFAULT = 65_536;
+
+export interface CallRequest {
+  readonly sent: SentCommand;
+  /** The JSON text of the command's members after the id, without the closing brace. */
+  readonly body: string;
+  readonly oob: boolean;
+  readonly fds: readonly number[];
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** How a call's line goes out; with descriptors it may have to wait, hence the callback. */
+export interface CallWriter {
+  write(line: string): void;
+  /** `done` is called once, with an error when nothing was sent. */
+  writeWithFds(line: string, fds: readonly number[], done: (error?: QmpError) => void): void;
+}
+
+interface Call {
+  readonly id: number;
+  readonly request: CallRequest;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: Error) => void;
+  timer: NodeJS.Timeout | undefined;
+  onAbort: (() => void) | undefined;
+  written: boolean;
+  settled: boolean;
+}
+
+export class CallTable {
+  readonly #writer: CallWriter;
+  readonly #callLimit: number;
+  readonly #calls = new Map<number, Call>();
+  #inFlightLimit = 1;
+  #waiting: Call[] = [];
+  #head = 0;
+  #inFlight = 0;
+  /** An id whose descriptors QEMU may not have taken yet: it keeps only the newest set. */
+  #fdCall: number | undefined;
+  #idNext = 1;
+  #ended = false;
+  /** Replies that named no call under way. */
+  strayReplies = 0;
+
+  constructor(writer: CallWriter, callLimit: number) {
+    this.#writer = writer;
+    this.#callLimit = callLimit;
+  }
+
+  /** Calls not settled yet, plus those given up that QEMU still works on. */
+  get size(): number {
+    return this.#calls.size;
+  }
+
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** Set after negotiation: 8 with out-of-band execution, else no limit but the call limit. */
+  allow(inFlightLimit: number): void {
+    this.#inFlightLimit = inFlightLimit;
+    this.#pump();
+  }
+
+  /** Settles with the command's `return`; rejects as `QmpClient.execute` documents. */
+  start(request: CallRequest): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const { signal, timeoutMs, sent } = request;
+      if (signal?.aborted) {
+        return reject(new QmpAbortedError(`starting ${sent.command}`, signal.reason));
+      }
+      if (this.#calls.size >= this.#callLimit) {
+        const text = `${this.#callLimit} commands are under way. Await some, or raise callLimit.`;
+        return reject(new QmpOverloadedError(text));
+      }
+      const id = this.#idNext++;
+      const call: Call = {
+        id,
+        request,
+        resolve,
+        reject,
+        timer: undefined,
+        onAbort: undefined,
+        written: false,
+        settled: false,
+      };
+      call.timer = startTimer(timeoutMs, () => {
+        const what = `waiting for ${sent.command}`;
+        this.#giveUp(call, new QmpTimeLimitError(what, timeoutMs, sent));
+      });
+      if (signal) {
+        const what = `waiting for ${sent.command}`;
+        call.onAbort = () => this.#giveUp(call, new QmpAbortedError(what, signal.reason));
+        signal.addEventListener('abort', call.onAbort, { once: true });
+      }
+      this.#calls.set(id, call);
+      if (request.oob) {
+        this.#write(call);
+      } else {
+        this.#waiting.push(call);
+        this.#pump();
+      }
+    });
+  }
+
+  /** A `return` came. False when the id names nothing under way (counted in `strayReplies`). */
+  succeed(id: unknown, value: unknown): boolean {
+    const call = this.#close(id);
+    if (!call) return false;
+    if (this.#settle(call)) call.resolve(value);
+    this.#pump();
+    return true;
+  }
+
+  /** An `error` came. False as in `succeed`. */
+  fail(id: unknown, error: ErrorBody): boolean {
+    const call = this.#close(id);
+    if (!call) return false;
+    if (this.#settle(call)) {
+      call.reject(new QmpCommandError(error.class, error.desc, call.request.sent));
+    }
+    this.#pump();
+    return true;
+  }
+
+  /** The connection is over: every call rejects, with what was sent and whether it was written. */
+  end(reason: string, cause: unknown): void {
+    this.#ended = true;
+    for (const call of this.#calls.values()) {
+      const { sent } = call.request;
+      const state = call.written ? 'it may have been carried out' : 'it was not sent';
+      const text = `${reason} while ${sent.command} waited for its reply; ${state}`;
+      if (this.#settle(call)) {
+        call.reject(new QmpInterruptedError(text, sent, call.written, cause));
+      }
+    }
+    this.#calls.clear();
+    this.#waiting = [];
+    this.#head = 0;
+    this.#inFlight = 0;
+  }
+
+  /** Take the call a reply names out of the table. */
+  #close(id: unknown): Call | undefined {
+    const call = typeof id === 'number' ? this.#calls.get(id) : undefined;
+    if (!call?.written) {
+      this.strayReplies += 1;
+      return undefined;
+    }
+    this.#calls.delete(call.id);
+    if (!call.request.oob) this.#inFlight -= 1;
+    if (this.#fdCall === call.id) this.#fdCall = undefined;
+    return call;
+  }
+
+  #settle(call: Call): boolean {
+    if (call.settled) return false;
+    call.settled = true;
+    if (call.timer) clearTimeout(call.timer);
+    if (call.onAbort) call.request.signal?.removeEventListener('abort', call.onAbort);
+    return true;
+  }
+
+  #giveUp(call: Call, error: QmpError): void {
+    if (!this.#settle(call)) return;
+    // One not written yet is skipped by the pump; one with QEMU stays until QEMU answers.
+    if (!call.written) this.#calls.delete(call.id);
+    call.reject(error);
+  }
+
+  #pump(): void {
+    while (this.#head < this.#waiting.length && this.#inFlight < this.#inFlightLimit) {
+      const call = this.#waiting[this.#head]!;
+      if (!call.settled) {
+        // Descriptors of the next call would push out those QEMU has not taken yet.
+        if (call.request.fds.length > 0 && this.#fdCall !== undefined) return;
+        this.#inFlight += 1;
+        this.#write(call);
+      }
+      this.#head += 1;
+    }
+    if (this.#head * 2 > this.#waiting.length) {
+      this.#waiting = this.#waiting.slice(this.#head);
+      this.#head = 0;
+    }
+  }
+
+  #write(call: Call): void {
+    if (this.#ended) return;
+    const { body, fds } = call.request;
+    const line = `${body},"id":${call.id}}\n`;
+    call.written = true;
+    if (fds.length === 0) {
+      this.#writer.write(line);
+      return;
+    }
+    this.#fdCall = call.id;
+    this.#writer.writeWithFds(line, fds, (error) => {
+      if (!error || this.#calls.get(call.id) !== call) return;
+      this.#close(call.id);
+      if (this.#settle(call)) call.reject(error);
+      this.#pump();
+    });
+  }
+}

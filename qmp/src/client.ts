@@ -1,0 +1,314 @@
+// The QMP client: one connection, many commands under way, many listeners. What always holds: every
+// call settles (reply, time limit, signal or end of the connection); a reply settles the call whose
+// id it carries and no other; an event reaches every listener open at that moment before any reply
+// that came after it. The client owns its socket; close() or a lost connection destroys it.
+
+import type * as net from 'node:net';
+import { CALL_LIMIT_DEFAULT, CallTable, IN_FLIGHT_LIMIT_OOB } from './calls.js';
+import {
+  QmpArgumentError,
+  QmpBadReplyError,
+  QmpClosedError,
+  QmpError,
+  QmpGreetingError,
+  QmpInterruptedError,
+  QmpNegotiationError,
+} from './errors.js';
+import { EventHub, type EventPredicate, type ListenOptions, type QmpListener } from './events.js';
+import { sendFds } from './fds.js';
+import { LINE_LIMIT_DEFAULT, LineSplitter } from './framing.js';
+import { classify, type Greeting, type QmpEventMessage } from './messages.js';
+import { describeAddress, openSocket, type QmpAddress } from './transport.js';
+import { bounded, TIMEOUT_DEFAULT_MS, timeLimitOf, type WaitOptions } from './waiting.js';
+
+/** How long close() waits for QEMU to take notice before it cuts the connection, milliseconds. */
+const CLOSE_GRACE_MS = 500;
+const RAW_SHOWN_CHARS = 200;
+
+export interface ConnectOptions extends WaitOptions {
+  /** Use out-of-band execution when the server offers it. Default true. */
+  readonly oob?: boolean;
+  /** Longest line accepted from the server, bytes. Default 16 MiB. */
+  readonly lineLimit?: number;
+  /** Commands waiting and in flight together. Default 65,536. */
+  readonly callLimit?: number;
+  /** Time limit of commands that name none, milliseconds. Default 10 s. */
+  readonly commandTimeoutMs?: number;
+}
+
+export interface ExecuteOptions extends WaitOptions {
+  /** Descriptors sent along (`getfd`, `add-fd`): UNIX sockets only, needs koffi installed. */
+  readonly fds?: readonly number[];
+}
+
+export class QmpClient implements AsyncDisposable {
+  /** Where it is connected, for messages. */
+  readonly address: string;
+  readonly #socket: net.Socket;
+  readonly #splitter: LineSplitter;
+  readonly #calls: CallTable;
+  readonly #hub = new EventHub();
+  readonly #commandTimeoutMs: number;
+  readonly #ended: Promise<void>;
+  #greeting: Greeting | undefined;
+  #onGreeting: { resolve: () => void; reject: (error: Error) => void } | undefined;
+  #oob = false;
+  #failure: QmpError | undefined;
+  #closing = false;
+
+  private constructor(socket: net.Socket, address: string, options: ConnectOptions) {
+    this.#socket = socket;
+    this.address = address;
+    this.#splitter = new LineSplitter(options.lineLimit ?? LINE_LIMIT_DEFAULT);
+    this.#commandTimeoutMs = timeLimitOf(
+      { timeoutMs: options.commandTimeoutMs ?? TIMEOUT_DEFAULT_MS },
+      TIMEOUT_DEFAULT_MS,
+    );
+    const writer = {
+      write: (line: string) => void socket.write(line),
+      writeWithFds: sendFds.bind(undefined, socket),
+    };
+    this.#calls = new CallTable(writer, options.callLimit ?? CALL_LIMIT_DEFAULT);
+    this.#ended = new Promise((resolve) => socket.once('close', () => resolve()));
+    socket.on('data', (chunk: Buffer) => this.#receive(chunk));
+    socket.on('error', (error) => this.#end(`Connection lost (${error.message})`, error));
+    socket.on('end', () => this.#end('QEMU closed the connection', undefined));
+    socket.on('close', () => this.#end('The connection was closed', undefined));
+  }
+
+  /**
+   * Connect, take the greeting, negotiate. The time limit (default 10 s) is for all of it.
+   * @throws QmpConnectError, QmpGreetingError, QmpNegotiationError, QmpBadReplyError,
+   *   QmpAbortedError, QmpArgumentError; nothing is left open then
+   */
+  static async connect(address: QmpAddress, options: ConnectOptions = {}): Promise<QmpClient> {
+    const timeoutMs = timeLimitOf(options, TIMEOUT_DEFAULT_MS);
+    const until = performance.now() + timeoutMs;
+    const limits = () => ({
+      timeoutMs: Math.max(1, until - performance.now()),
+      signal: options.signal,
+    });
+    const socket = await openSocket(address, limits());
+    const client = new QmpClient(socket, describeAddress(address), options);
+    try {
+      await client.#takeGreeting(limits());
+      await client.#negotiate(options.oob ?? true, limits());
+      return client;
+    } catch (error) {
+      client.#end('The connection was given up', error);
+      socket.destroy();
+      throw error;
+    }
+  }
+
+  /** What the server said of itself on connecting. */
+  get greeting(): Greeting {
+    return this.#greeting!;
+  }
+
+  /** Whether out-of-band execution was negotiated. */
+  get oob(): boolean {
+    return this.#oob;
+  }
+
+  get closed(): boolean {
+    return this.#failure !== undefined;
+  }
+
+  /** Replies that named no command under way: a server that answers twice, or not its own. */
+  get strayReplies(): number {
+    return this.#calls.strayReplies;
+  }
+
+  /**
+   * Run a command. Commands are sent in the order of the calls; with out-of-band execution on, no
+   * more than eight are in flight and the rest wait here (their time limit runs meanwhile).
+   * @throws QmpCommandError, QmpTimeLimitError (default 10 s), QmpAbortedError,
+   *   QmpInterruptedError, QmpClosedError, QmpOverloadedError, QmpArgumentError, QmpFdError
+   */
+  execute(command: string, args?: object, options?: ExecuteOptions): Promise<unknown> {
+    return this.#start('execute', command, args, options);
+  }
+
+  /**
+   * Run a command out of band: it overtakes those in flight. Only what the schema marks
+   * `allow-oob` can (`migrate-recover`, `yank`, `query-yank` in 7.2 ...).
+   * @throws as `execute`; QmpArgumentError when out-of-band execution was not negotiated
+   */
+  executeOob(command: string, args?: object, options?: WaitOptions): Promise<unknown> {
+    if (!this.#oob) {
+      const text = `${command} cannot run out of band: the connection has not negotiated oob`;
+      return Promise.reject(new QmpArgumentError(text));
+    }
+    return this.#start('exec-oob', command, args, options);
+  }
+
+  /**
+   * Open a listener for events of these names (all when none is given) that the predicate takes.
+   * Open it before the command that causes the event; close it with `using` or close().
+   */
+  listen(
+    names?: string | readonly string[],
+    predicate?: EventPredicate<QmpEventMessage>,
+    options: ListenOptions = {},
+  ): QmpListener {
+    const list = typeof names === 'string' ? [names] : names;
+    return this.#hub.open(list?.length ? list : undefined, predicate, options);
+  }
+
+  /** Close the connection; calls under way reject with QMP_INTERRUPTED. Never throws. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    this.#end('The client was closed', undefined);
+    this.#socket.end();
+    const limit = { timeoutMs: CLOSE_GRACE_MS };
+    await bounded(this.#ended, 'closing the connection', limit).catch(() => {});
+    this.#socket.destroy();
+    await this.#ended;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #start(
+    verb: 'execute' | 'exec-oob',
+    command: string,
+    args: object | undefined,
+    options: ExecuteOptions | undefined,
+  ): Promise<unknown> {
+    if (this.#failure) {
+      const text = `${command} was not sent: the connection to ${this.address} is over`;
+      return Promise.reject(new QmpClosedError(text, this.#failure));
+    }
+    try {
+      let body = `{"${verb}":${JSON.stringify(command)}`;
+      if (args !== undefined) body += `,"arguments":${JSON.stringify(args)}`;
+      const reply = this.#calls.start({
+        sent: { command, arguments: args },
+        body,
+        oob: verb === 'exec-oob',
+        fds: options?.fds ?? [],
+        timeoutMs: timeLimitOf(options, this.#commandTimeoutMs),
+        signal: options?.signal,
+      });
+      // After a quit the end of the connection is what was asked for: iterations end quietly.
+      if (command === 'quit')
+        reply.then(
+          () => this.#expectEnd(),
+          () => {},
+        );
+      return reply;
+    } catch (error) {
+      if (error instanceof QmpError) return Promise.reject(error);
+      const text = `The arguments of ${command} cannot be written as JSON: ${error}`;
+      return Promise.reject(new QmpArgumentError(text, error));
+    }
+  }
+
+  #expectEnd(): void {
+    this.#closing = true;
+  }
+
+  async #takeGreeting(limits: { timeoutMs: number; signal: AbortSignal | undefined }) {
+    const arrival = new Promise<void>((resolve, reject) => {
+      this.#onGreeting = { resolve, reject };
+    });
+    try {
+      if (this.#failure) throw this.#failure;
+      await bounded(arrival, `waiting for the greeting of ${this.address}`, limits);
+    } catch (error) {
+      if (!(error instanceof QmpError)) throw error;
+      if (error.code === 'QMP_TIME_LIMIT') {
+        const hint = 'A QEMU monitor serves one client at a time: is another one attached?';
+        throw new QmpGreetingError(`${error.message}. ${hint}`, undefined, error);
+      }
+      if (error.code !== 'QMP_INTERRUPTED') throw error;
+      throw new QmpGreetingError(`No greeting: ${error.message}`, undefined, error);
+    } finally {
+      this.#onGreeting = undefined;
+    }
+  }
+
+  async #negotiate(wantOob: boolean, limits: { timeoutMs: number; signal?: unknown }) {
+    const oob = wantOob && this.greeting.capabilities.includes('oob');
+    this.#calls.allow(1);
+    const { timeoutMs } = limits;
+    const signal = limits.signal as AbortSignal | undefined;
+    try {
+      const args = oob ? { enable: ['oob'] } : undefined;
+      await this.execute('qmp_capabilities', args, { timeoutMs, ...(signal && { signal }) });
+    } catch (error) {
+      if (error instanceof QmpError && error.code === 'QMP_ABORTED') throw error;
+      if (this.#failure instanceof QmpBadReplyError) throw this.#failure;
+      const text = error instanceof Error ? error.message : String(error);
+      throw new QmpNegotiationError(`Capability negotiation failed: ${text}`, error);
+    }
+    this.#oob = oob;
+    this.#calls.allow(oob ? IN_FLIGHT_LIMIT_OOB : Number.POSITIVE_INFINITY);
+  }
+
+  #receive(chunk: Buffer): void {
+    if (this.#failure) return;
+    try {
+      this.#splitter.push(chunk, (line) => this.#takeLine(line));
+    } catch (error) {
+      if (!(error instanceof QmpError)) throw error;
+      this.#end(error.message, error);
+      this.#socket.destroy();
+    }
+  }
+
+  #takeLine(line: string): void {
+    if (this.#failure || line === '' || line === '\r') return;
+    let value: unknown;
+    try {
+      value = JSON.parse(line);
+    } catch {
+      throw this.#badReply('The server sent a line that is no JSON', line);
+    }
+    const message = classify(value);
+    switch (message?.kind) {
+      case 'return':
+        this.#calls.succeed(message.id, message.value);
+        break;
+      case 'error':
+        // Without an id it is about bytes the server could not parse: which call's is unknown.
+        if (message.id === undefined) {
+          throw this.#badReply(`The server could not parse a command: ${message.error.desc}`, line);
+        }
+        this.#calls.fail(message.id, message.error);
+        break;
+      case 'event':
+        this.#hub.publish(message.event);
+        break;
+      case 'greeting':
+        if (this.#greeting) throw this.#badReply('The server sent a second greeting', line);
+        this.#greeting = message.greeting;
+        this.#onGreeting?.resolve();
+        break;
+      default:
+        throw this.#badReply('The server sent JSON that is no QMP message', line);
+    }
+  }
+
+  #badReply(what: string, line: string): QmpError {
+    const shown = line.length > RAW_SHOWN_CHARS ? `${line.slice(0, RAW_SHOWN_CHARS)}...` : line;
+    const text = `${what}: ${shown.trimEnd()}`;
+    if (!this.#greeting) return new QmpGreetingError(`${text}. Is this a QMP socket?`, line);
+    return new QmpBadReplyError(`${text}. The connection was closed.`, line);
+  }
+
+  /** The one way a connection ends; the first reason stands. */
+  #end(reason: string, cause: unknown): void {
+    if (this.#failure) return;
+    const gone = `${reason} (${this.address})`;
+    this.#failure =
+      cause instanceof QmpError ? cause : new QmpInterruptedError(gone, undefined, false, cause);
+    this.#onGreeting?.reject(this.#failure);
+    this.#calls.end(reason, cause);
+    this.#hub.finish(
+      this.#closing ? new QmpClosedError(`${gone}; no more events come`) : this.#failure,
+    );
+  }
+}

@@ -1,0 +1,253 @@
+// A QEMU process and its monitor. What always holds: a Machine returned by launch() answers QMP; one
+// that failed to launch is dead before the error comes; the monitor is a socket pair QEMU inherited,
+// so no path can be raced for; after quit() or disposal the process is gone; the log files stay.
+
+import type { ChildProcess } from 'node:child_process';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { QmpClient } from '../client.js';
+import { QmpError } from '../errors.js';
+import { bounded, timeLimitOf } from '../waiting.js';
+import { MachineSpecError, shellQuote } from './options.js';
+import { spawnQemu } from './process.js';
+import { type MachineSpec, machineCommand } from './spec.js';
+import { fileTail } from './tail.js';
+
+const LAUNCH_TIMEOUT_DEFAULT_MS = 30_000;
+const QUIT_TIMEOUT_DEFAULT_MS = 5_000;
+const TERM_TIMEOUT_MS = 2_000;
+/** SIGKILL needs no cooperation; past this the process hangs inside the kernel. */
+const KILL_TIMEOUT_MS = 10_000;
+const OUTPUT_LINES = 20;
+const MONITOR_ARGUMENTS = ['-chardev', 'socket,id=qmp,fd=3', '-mon', 'chardev=qmp,mode=control'];
+
+/** How QEMU ended: an exit code, or the signal that killed it. */
+export interface MachineExit {
+  readonly code: number | null;
+  readonly signal: string | null;
+}
+
+/** What quit() had to do: `quit` over QMP, SIGTERM, SIGKILL, or nothing (`gone` before). */
+export type QuitMethod = 'gone' | 'quit' | 'SIGTERM' | 'SIGKILL';
+
+/** `QMP_MACHINE_LAUNCH`: QEMU did not start, or ended, or did not answer in time. */
+export class MachineLaunchError extends QmpError {
+  readonly exit: MachineExit | undefined;
+  /** The whole command, shell-quoted. */
+  readonly command: string;
+  /** The last lines QEMU printed. */
+  readonly output: string;
+
+  constructor(
+    what: string,
+    details: { exit: MachineExit | undefined; command: string; output: string; cause: unknown },
+  ) {
+    const output = details.output === '' ? 'It printed nothing.' : `It said:\n${details.output}`;
+    const text = `${what}. ${output}\nThe command was:\n${details.command}`;
+    super('QMP_MACHINE_LAUNCH', text, { cause: details.cause });
+    this.exit = details.exit;
+    this.command = details.command;
+    this.output = details.output;
+  }
+}
+
+function describeExit(exit: MachineExit): string {
+  return exit.signal ? `was killed by ${exit.signal}` : `exited with code ${exit.code}`;
+}
+
+export class Machine implements AsyncDisposable {
+  readonly qmp: QmpClient;
+  readonly pid: number;
+  /** The command with everything launch() added, as QEMU got it. */
+  readonly argv: readonly string[];
+  /** Whether QEMU dies with this process even when that is killed by SIGKILL. */
+  readonly guarded: boolean;
+  readonly logPath: string;
+  readonly consolePath: string | undefined;
+  readonly #child: ChildProcess;
+  readonly #exit: Promise<MachineExit>;
+  #exited: MachineExit | undefined;
+
+  private constructor(parts: {
+    qmp: QmpClient;
+    child: ChildProcess;
+    exit: Promise<MachineExit>;
+    argv: readonly string[];
+    guarded: boolean;
+    logPath: string;
+    consolePath: string | undefined;
+  }) {
+    this.qmp = parts.qmp;
+    this.pid = parts.child.pid!;
+    this.argv = parts.argv;
+    this.guarded = parts.guarded;
+    this.logPath = parts.logPath;
+    this.consolePath = parts.consolePath;
+    this.#child = parts.child;
+    this.#exit = parts.exit;
+    void parts.exit.then((exit) => {
+      this.#exited = exit;
+    });
+  }
+
+  /**
+   * Start QEMU and negotiate QMP with it. A guest that is not `paused` may be running by then.
+   * @throws MachineSpecError before anything runs; MachineLaunchError with exit code, command and
+   *   last output, the process gone
+   */
+  static async launch(spec: MachineSpec): Promise<Machine> {
+    const argv = [...machineCommand(spec), ...MONITOR_ARGUMENTS];
+    const timeoutMs = timeLimitOf(
+      { timeoutMs: spec.launchTimeoutMs ?? LAUNCH_TIMEOUT_DEFAULT_MS },
+      1,
+    );
+    const logPath = path.join(spec.logDir, 'qemu.log');
+    const logFd = openLog(spec.logDir, logPath);
+    let spawned: ReturnType<typeof spawnQemu>;
+    try {
+      spawned = spawnQemu(argv, { logFd, fds: spec.fds ?? [], env: spec.env });
+    } finally {
+      fs.closeSync(logFd);
+    }
+    const { child, monitor, guarded } = spawned;
+    const failed = new Promise<never>((_, reject) => child.once('error', reject));
+    const exit = new Promise<MachineExit>((resolve) => {
+      child.once('exit', (code, signal) => resolve({ code, signal }));
+      child.once('error', () => child.pid === undefined && resolve({ code: null, signal: null }));
+    });
+    try {
+      const connecting = QmpClient.connect({ socket: monitor }, { timeoutMs });
+      const qmp = await Promise.race([connecting, failed]);
+      const consolePath = spec.console;
+      return new Machine({ qmp, child, exit, argv, guarded, logPath, consolePath });
+    } catch (cause) {
+      failed.catch(() => {});
+      monitor.destroy();
+      throw await launchError(cause, { child, exit, argv, logPath, timeoutMs });
+    }
+  }
+
+  /** How QEMU ended; undefined while it runs. */
+  get exited(): MachineExit | undefined {
+    return this.#exited;
+  }
+
+  /** The whole command on one line, for people. */
+  get command(): string {
+    return shellQuote(this.argv);
+  }
+
+  /** Settles when QEMU is gone. Unbounded by nature: give a signal, or race it. */
+  wait(): Promise<MachineExit> {
+    return this.#exit;
+  }
+
+  /** Pause the guest's CPUs (`stop`). To end QEMU use quit(). */
+  async stop(): Promise<void> {
+    await this.qmp.execute('stop');
+  }
+
+  /** Let the guest's CPUs run (`cont`). */
+  async cont(): Promise<void> {
+    await this.qmp.execute('cont');
+  }
+
+  /**
+   * End QEMU: `quit` over QMP, then SIGTERM, then SIGKILL, each with a time limit.
+   * @param options.timeoutMs for the graceful part, default 5 s
+   * @throws MachineStuckError when not even SIGKILL ended it
+   */
+  async quit(options: { timeoutMs?: number } = {}): Promise<MachineExit & { method: QuitMethod }> {
+    const timeoutMs = timeLimitOf(options, QUIT_TIMEOUT_DEFAULT_MS);
+    try {
+      if (this.#exited) return { ...this.#exited, method: 'gone' };
+      // The reply may be lost as QEMU goes: only its end counts.
+      this.qmp.execute('quit', undefined, { timeoutMs }).catch(() => {});
+      if (await this.#endsWithin(timeoutMs)) return { ...this.#exited!, method: 'quit' };
+      this.#child.kill('SIGTERM');
+      if (await this.#endsWithin(TERM_TIMEOUT_MS)) return { ...this.#exited!, method: 'SIGTERM' };
+      this.#child.kill('SIGKILL');
+      if (await this.#endsWithin(KILL_TIMEOUT_MS)) return { ...this.#exited!, method: 'SIGKILL' };
+      throw new MachineStuckError(this.pid);
+    } finally {
+      await this.qmp.close();
+    }
+  }
+
+  /** SIGKILL at once. wait() tells when it is gone. */
+  kill(): void {
+    this.#child.kill('SIGKILL');
+  }
+
+  /** The last lines of the guest's console file; empty without `console`. */
+  consoleTail(lines: number): string {
+    return this.consolePath === undefined ? '' : fileTail(this.consolePath, lines);
+  }
+
+  /** The last lines QEMU itself printed. */
+  logTail(lines: number): string {
+    return fileTail(this.logPath, lines);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.quit();
+  }
+
+  async #endsWithin(timeoutMs: number): Promise<boolean> {
+    try {
+      await bounded(this.#exit, 'waiting for QEMU to end', { timeoutMs });
+      return true;
+    } catch {
+      return false;
+    }
+  }
+}
+
+/** `QMP_MACHINE_STUCK`: the process survived SIGKILL, as one stuck inside the kernel does. */
+export class MachineStuckError extends QmpError {
+  constructor(pid: number) {
+    super('QMP_MACHINE_STUCK', `QEMU (pid ${pid}) survived SIGKILL: see /proc/${pid}/stack`);
+  }
+}
+
+function openLog(logDir: string, logPath: string): number {
+  try {
+    fs.mkdirSync(logDir, { recursive: true });
+    return fs.openSync(logPath, 'w');
+  } catch (cause) {
+    throw new MachineSpecError(`logDir cannot be used: ${cause}`);
+  }
+}
+
+async function launchError(
+  cause: unknown,
+  launch: {
+    child: ChildProcess;
+    exit: Promise<MachineExit>;
+    argv: readonly string[];
+    logPath: string;
+    timeoutMs: number;
+  },
+): Promise<MachineLaunchError> {
+  const { child, exit, argv, logPath, timeoutMs } = launch;
+  // A QEMU that is about to exit closes its monitor first: its own exit code says more than ours.
+  const gone = (limitMs: number): Promise<MachineExit | undefined> =>
+    bounded(exit, 'waiting for QEMU to end', { timeoutMs: limitMs }).catch(() => undefined);
+  const timedOut = cause instanceof QmpError && /TIME_LIMIT/.test(String(causeCode(cause)));
+  const ended = timedOut ? undefined : await gone(TERM_TIMEOUT_MS);
+  let what: string;
+  if (child.pid === undefined) what = `${argv[0]} could not be started (${String(cause)})`;
+  else if (ended) what = `${argv[0]} ${describeExit(ended)} before QMP answered`;
+  else if (timedOut) what = `${argv[0]} runs, but QMP did not answer within ${timeoutMs} ms`;
+  else what = `${argv[0]} runs, but QMP failed (${String(cause)})`;
+  if (!ended) {
+    child.kill('SIGKILL');
+    await gone(KILL_TIMEOUT_MS);
+  }
+  const output = fileTail(logPath, OUTPUT_LINES);
+  return new MachineLaunchError(what, { exit: ended, command: shellQuote(argv), output, cause });
+}
+
+function causeCode(error: QmpError): string {
+  return error.cause instanceof QmpError ? error.cause.code : error.code;
+}
