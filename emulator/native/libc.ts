@@ -1,0 +1,191 @@
+/**
+ * The native seam: the few libc calls that Node lacks, through koffi.
+ *
+ * Linux on x86-64 only. Every function either succeeds or throws a NativeError that carries errno; the
+ * caller owns each descriptor and mapping that it is given, and frees it with `closeFd` or `unmap`.
+ * A mapping that is unmapped must no longer be touched: views over it stay readable to JavaScript and
+ * fault in hardware.
+ */
+import koffi from 'koffi';
+
+const libc = koffi.load('libc.so.6');
+
+const call = {
+  memfd_create: libc.func('int memfd_create(const char *name, unsigned int flags)'),
+  ftruncate: libc.func('int ftruncate(int fd, int64_t length)'),
+  posix_fallocate: libc.func('int posix_fallocate(int fd, int64_t offset, int64_t length)'),
+  mmap: libc.func('void *mmap(void *addr, size_t len, int prot, int flags, int fd, int64_t off)'),
+  munmap: libc.func('int munmap(void *addr, size_t length)'),
+  eventfd: libc.func('int eventfd(unsigned int count, int flags)'),
+  close: libc.func('int close(int fd)'),
+  poll: libc.func('int poll(uint8_t *fds, unsigned long count, int timeout)'),
+  read: libc.func('intptr_t read(int fd, uint8_t *buffer, size_t count)'),
+  write: libc.func('intptr_t write(int fd, const uint8_t *buffer, size_t count)'),
+  sendmsg: libc.func('intptr_t sendmsg(int fd, const uint8_t *message, int flags)'),
+};
+
+const MFD_CLOEXEC = 1;
+const MFD_ALLOW_SEALING = 2;
+const PROT_READ_WRITE = 3;
+const MAP_SHARED = 1;
+const EFD_CLOEXEC = 0o2000000;
+const EFD_NONBLOCK = 0o4000;
+const MSG_NOSIGNAL = 0x4000;
+const POLLIN = 1;
+const EINTR = 4;
+const EAGAIN = 11;
+
+/** errno values that callers tell apart. */
+export const Errno = { EINTR, EAGAIN, ENOMEM: 12, ENOSPC: 28 } as const;
+
+/** A libc call failed. `code` is NATIVE_CALL_FAILED, `errno` the system's number. */
+export class NativeError extends Error {
+  readonly code = 'NATIVE_CALL_FAILED';
+  override readonly name = 'NativeError';
+  readonly errno: number;
+
+  constructor(what: string, errno: number) {
+    super(`${what} failed with errno ${errno}`);
+    this.errno = errno;
+  }
+}
+
+function check(what: string, result: number): number {
+  if (result >= 0) return result;
+  throw new NativeError(what, koffi.errno());
+}
+
+/** A nameless memory file, so that nothing is left in /dev/shm whatever happens. Returns its fd. */
+export function memfdCreate(name: string): number {
+  return check('memfd_create', call.memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING) as number);
+}
+
+export function truncate(fd: number, bytes: number): void {
+  check('ftruncate', call.ftruncate(fd, bytes) as number);
+}
+
+/**
+ * Reserves every byte of a file now, so that a full /dev/shm is an error here and no SIGBUS later.
+ * @throws NativeError with errno ENOSPC when the file system has no room
+ */
+export function reserve(fd: number, bytes: number): void {
+  const errno = call.posix_fallocate(fd, 0, bytes) as number;
+  if (errno !== 0) throw new NativeError('posix_fallocate', errno);
+}
+
+/** A shared, writable mapping of a whole file: `buffer` views it with no copy. */
+export interface Mapping {
+  readonly buffer: ArrayBuffer;
+  readonly bytes: number;
+  readonly pointer: unknown;
+}
+
+export function mapShared(fd: number, bytes: number): Mapping {
+  const pointer = call.mmap(null, bytes, PROT_READ_WRITE, MAP_SHARED, fd, 0) as unknown;
+  if (pointer === null || koffi.address(pointer as never) === 0xffff_ffff_ffff_ffffn) {
+    throw new NativeError('mmap', koffi.errno());
+  }
+  return { buffer: koffi.view(pointer as never, bytes) as ArrayBuffer, bytes, pointer };
+}
+
+export function unmap(mapping: Mapping): void {
+  check('munmap', call.munmap(mapping.pointer, mapping.bytes) as number);
+}
+
+/** A non-blocking eventfd: QEMU sets O_NONBLOCK on those it is given anyway. */
+export function eventFd(): number {
+  return check('eventfd', call.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) as number);
+}
+
+export function closeFd(fd: number): void {
+  check('close', call.close(fd) as number);
+}
+
+/**
+ * Bytes whose address stays put: V8 keeps a small typed array inside its moving heap until its
+ * ArrayBuffer is asked for, so the buffer is made first.
+ */
+function pinnedBytes(count: number): Uint8Array {
+  return new Uint8Array(new ArrayBuffer(count));
+}
+
+const ONE = new Uint8Array(new BigUint64Array([1n]).buffer);
+const scratch = pinnedBytes(8);
+
+/** Adds one to an eventfd's counter: wakes whoever polls it. A full counter is awake already. */
+export function ringEventFd(fd: number): void {
+  const written = call.write(fd, ONE, 8) as number;
+  if (written === 8) return;
+  const errno = koffi.errno();
+  if (errno !== EAGAIN) throw new NativeError('write to an eventfd', errno);
+}
+
+/** Takes an eventfd's counter back to zero. */
+export function drainEventFd(fd: number): void {
+  call.read(fd, scratch, 8);
+}
+
+/** A reusable poll() set over a fixed list of descriptors, waiting for input only. */
+export class PollSet {
+  readonly #fds: readonly number[];
+  readonly #records: Uint8Array;
+  readonly #view: DataView;
+
+  constructor(fds: readonly number[]) {
+    this.#fds = fds;
+    this.#records = pinnedBytes(8 * fds.length);
+    this.#view = new DataView(this.#records.buffer);
+    for (const [place, fd] of fds.entries()) {
+      this.#view.setInt32(8 * place, fd, true);
+      this.#view.setInt16(8 * place + 4, POLLIN, true);
+    }
+  }
+
+  /** Blocks this thread until a descriptor is readable or `timeoutMs` passed; returns how many are. */
+  wait(timeoutMs: number): number {
+    const ready = call.poll(this.#records, this.#fds.length, timeoutMs) as number;
+    if (ready >= 0) return ready;
+    const errno = koffi.errno();
+    if (errno === EINTR) return 0;
+    throw new NativeError('poll', errno);
+  }
+
+  /** Whether the descriptor at `place` in the list was readable at the last wait. */
+  isReady(place: number): boolean {
+    return this.#view.getInt16(8 * place + 6, true) !== 0;
+  }
+}
+
+const CMSG_BYTES = 24;
+const SOL_SOCKET = 1;
+const SCM_RIGHTS = 1;
+
+/**
+ * Sends a few bytes and, along with them, one open descriptor (SCM_RIGHTS) over a UNIX socket.
+ *
+ * The bytes are few enough to fit any socket buffer, so a short write is an error.
+ * Structures: struct msghdr and struct cmsghdr of x86-64 Linux, sys/socket.h.
+ */
+export function sendWithFd(socket: number, bytes: Uint8Array, fd?: number): void {
+  const message = pinnedBytes(56);
+  const vector = pinnedBytes(16);
+  const control = pinnedBytes(CMSG_BYTES);
+  const payload = pinnedBytes(bytes.length);
+  payload.set(bytes);
+  const header = new DataView(message.buffer);
+  new DataView(vector.buffer).setBigUint64(0, koffi.address(payload), true);
+  new DataView(vector.buffer).setBigUint64(8, BigInt(bytes.length), true);
+  header.setBigUint64(16, koffi.address(vector), true);
+  header.setBigUint64(24, 1n, true);
+  if (fd !== undefined) {
+    const record = new DataView(control.buffer);
+    record.setBigUint64(0, 20n, true);
+    record.setInt32(8, SOL_SOCKET, true);
+    record.setInt32(12, SCM_RIGHTS, true);
+    record.setInt32(16, fd, true);
+    header.setBigUint64(32, koffi.address(control), true);
+    header.setBigUint64(40, BigInt(CMSG_BYTES), true);
+  }
+  const sent = check('sendmsg', call.sendmsg(socket, message, MSG_NOSIGNAL) as number);
+  if (sent !== bytes.length) throw new NativeError('sendmsg: short write', EAGAIN);
+}

@@ -1,0 +1,54 @@
+/**
+ * What the main thread and the store's worker thread say to each other.
+ *
+ * The worker blocks in poll(2), so a message counts as sent once the control eventfd is rung too. Each
+ * request carries a number and gets exactly one answer with that number.
+ */
+import type { PolicySpec } from '../policy/put-policy.js';
+import type { PoolInfo } from '../store/pool-table.js';
+import type { SessionCounters } from './session.js';
+
+/** Handed to the worker when it starts. The main thread owns the descriptors and outlives the worker. */
+export interface WorkerSetup {
+  readonly regionFd: number;
+  readonly regionBytes: number;
+  readonly queueCount: number;
+  readonly queueEntries: number;
+  /** Rung by the guest. */
+  readonly doorbellFd: number;
+  /** Rung by the main thread after each message. */
+  readonly controlFd: number;
+  /** Rung by the worker to interrupt the guest: one a queue. */
+  readonly vectorFds: readonly number[];
+  readonly policy: PolicySpec;
+  /** Pages, or Infinity. */
+  readonly quotaPages: number;
+  readonly hostEpoch: number;
+  /** How long the worker looks for work before it sleeps, in microseconds. */
+  readonly spinMicros: number;
+}
+
+export type WorkerRequest =
+  | { readonly id: number; readonly kind: 'stats' }
+  | { readonly id: number; readonly kind: 'quota'; readonly pages: number }
+  | { readonly id: number; readonly kind: 'refuse'; readonly refuse: boolean }
+  | { readonly id: number; readonly kind: 'restart'; readonly hostEpoch: number }
+  | { readonly id: number; readonly kind: 'stop' };
+
+/** Numbers of one store and its guest. Pages are of 4096 bytes. */
+export interface StoreStats extends SessionCounters {
+  readonly doorbellsReceived: number;
+  readonly sleeps: number;
+  readonly slots: number;
+  readonly pagesUsed: number;
+  readonly pagesUsedMax: number;
+  readonly pagesGranted: number;
+  readonly quotaPages: number;
+  readonly attached: boolean;
+  readonly pools: PoolInfo[];
+}
+
+export type WorkerMessage =
+  | { readonly id: number; readonly stats: StoreStats }
+  | { readonly ready: true }
+  | { readonly fault: string };

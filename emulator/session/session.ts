@@ -1,0 +1,398 @@
+/**
+ * One guest's session: takes descriptors off the shared queues, has the client carry them out, answers.
+ *
+ * The guest is hostile: every word of its is copied once and the copy checked; a word that no honest
+ * guest would write cuts it off with a named fault, and nothing outside its region is touched. A queue
+ * is answered strictly in order. The session keeps its own counters (`head`, credit tail) in the heap
+ * and only publishes them, so that no shared word is read back as truth. PROTOCOL.md sections 4 to 7.
+ */
+import type { Geometry } from '../protocol/geometry.js';
+import {
+  Command,
+  DESCRIPTOR,
+  Fault,
+  Feature,
+  GuestState,
+  HEADER,
+  HostState,
+  MAGIC_HI,
+  MAGIC_LO,
+  PAGE_BYTES,
+  PROTOCOL_VERSION,
+  QUEUE_CONTROL,
+  REPLY,
+  REPLY_SLOT_GRANTED,
+  wordsOf,
+} from '../protocol/layout.js';
+import type { TmemClient } from '../store/client.js';
+import { OBJECT_ID_WORDS } from '../store/object-table.js';
+import { Result } from '../store/results.js';
+import type { SharedRegion } from '../transport/region.js';
+
+const header = wordsOf(HEADER);
+const queueControl = wordsOf(QUEUE_CONTROL);
+const descriptor = wordsOf(DESCRIPTOR);
+const reply = wordsOf(REPLY);
+
+/** Slots promised to the guest ahead of time; more would only spread its pages over more memory. */
+export const CREDIT_WINDOW = 4096;
+
+/** Why each fault cuts a guest off; for logs. */
+export const FAULT_NAMES: Readonly<Record<number, string>> = Object.fromEntries(
+  Object.entries(Fault).map(([name, code]) => [code, `FAULT_${name}`]),
+);
+
+/** What a session has done, since the host began. */
+export interface SessionCounters {
+  sessions: number;
+  operations: number;
+  puts: number;
+  putsRefused: number;
+  gets: number;
+  getsMissed: number;
+  flushes: number;
+  objectFlushes: number;
+  poolsMade: number;
+  poolsDestroyed: number;
+  unknownCommands: number;
+  doorbellsSent: number;
+  faults: number;
+}
+
+export interface SessionOptions {
+  readonly region: SharedRegion;
+  readonly geometry: Geometry;
+  readonly client: TmemClient;
+  /** This host life's number, not 0. */
+  readonly hostEpoch: number;
+  /** The ivshmem peer id that the guest rings. */
+  readonly hostPeer: number;
+  /** Wakes the guest by interrupt vector `vector`, one a queue. */
+  readonly ring: (vector: number) => void;
+  readonly onFault?: (fault: number) => void;
+}
+
+function emptyCounters(): SessionCounters {
+  return {
+    sessions: 0,
+    operations: 0,
+    puts: 0,
+    putsRefused: 0,
+    gets: 0,
+    getsMissed: 0,
+    flushes: 0,
+    objectFlushes: 0,
+    poolsMade: 0,
+    poolsDestroyed: 0,
+    unknownCommands: 0,
+    doorbellsSent: 0,
+    faults: 0,
+  };
+}
+
+export class Session {
+  readonly counters: SessionCounters = emptyCounters();
+  readonly #words: Int32Array;
+  readonly #geometry: Geometry;
+  readonly #client: TmemClient;
+  readonly #options: SessionOptions;
+  readonly #heads: Uint32Array;
+  readonly #rung: Uint32Array;
+  readonly #copy = new Int32Array(DESCRIPTOR.bytes / 4);
+  readonly #oid: Int32Array;
+  readonly #uuid: Int32Array;
+  #guestEpoch = 0;
+  #hostEpoch: number;
+  #creditTail = 0;
+  #sleepCount = 0;
+  #faulted = false;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.#hostEpoch = options.hostEpoch;
+    this.#words = options.region.words;
+    this.#geometry = options.geometry;
+    this.#client = options.client;
+    this.#heads = new Uint32Array(options.geometry.queueCount);
+    this.#rung = new Uint32Array(options.geometry.queueCount);
+    this.#oid = this.#copy.subarray(descriptor.oid, descriptor.oid + OBJECT_ID_WORDS);
+    this.#uuid = this.#copy.subarray(descriptor.oid, descriptor.oid + 4);
+    this.#publishHeader();
+  }
+
+  /** Epoch of the guest life that is served, 0 while none is. */
+  get guestEpoch(): number {
+    return this.#guestEpoch;
+  }
+
+  get isFaulted(): boolean {
+    return this.#faulted;
+  }
+
+  #publishHeader(): void {
+    const words = this.#words;
+    const geometry = this.#geometry;
+    words[header.magic_hi] = MAGIC_HI;
+    words[header.version] = PROTOCOL_VERSION;
+    words[header.features] = this.#client.policy.acceptsAll ? Feature.POSTED_PUTS : 0;
+    words[header.total_pages] = geometry.regionBytes / PAGE_BYTES;
+    words[header.queue_count] = geometry.queueCount;
+    words[header.queue_entries] = geometry.queueEntries;
+    words[header.queue_offset] = geometry.queueOffset;
+    words[header.queue_stride] = geometry.queueStride;
+    words[header.credit_offset] = geometry.creditOffset;
+    words[header.credit_entries] = geometry.creditEntries;
+    words[header.slot_page] = geometry.slotPage;
+    words[header.slot_count] = geometry.slotCount;
+    words[header.host_peer] = this.#options.hostPeer;
+    words[header.host_epoch] = this.#hostEpoch;
+    Atomics.store(words, header.host_state, HostState.READY);
+    Atomics.store(words, header.magic_lo, MAGIC_LO);
+  }
+
+  /** Makes the guest refuse every put by itself, or lets it put again. */
+  refusePuts(refuse: boolean): void {
+    Atomics.store(this.#words, header.refuse, refuse ? 1 : 0);
+  }
+
+  /**
+   * The machine on the other side is gone: forgets its pages, scrubs every byte that it could read or
+   * write, and waits for the next one as a new host life.
+   */
+  restart(hostEpoch: number): void {
+    this.#client.reset();
+    this.#options.region.scrub();
+    this.#heads.fill(0);
+    this.#rung.fill(0);
+    this.#creditTail = 0;
+    this.#guestEpoch = 0;
+    this.#faulted = false;
+    this.#hostEpoch = hostEpoch;
+    this.#publishHeader();
+  }
+
+  /** Tells the guest that no one serves it any more. */
+  close(): void {
+    Atomics.store(this.#words, header.host_state, HostState.DOWN);
+    this.#wakeSleepers();
+  }
+
+  // --- Attach and cut off -----------------------------------------------------------------------
+
+  /**
+   * Answers whatever the guest has posted, at most one queue's worth from each queue.
+   * @returns operations answered; 0 means that nothing was there
+   */
+  serve(): number {
+    if (this.#faulted) return 0;
+    const epoch = Atomics.load(this.#words, header.guest_epoch) >>> 0;
+    const state = Atomics.load(this.#words, header.guest_state);
+    const asked = state === GuestState.ATTACHED ? epoch : 0;
+    if (asked !== this.#guestEpoch) {
+      this.#beginSession(asked);
+      return 1;
+    }
+    if (asked === 0) return 0;
+    let served = 0;
+    for (let queue = 0; queue < this.#heads.length; queue += 1) served += this.#serveQueue(queue);
+    this.#topUpCredits();
+    return served;
+  }
+
+  /** An old life of the guest ended and, unless `epoch` is 0, a new one began: nothing is carried over. */
+  #beginSession(epoch: number): void {
+    this.#client.reset();
+    this.#heads.fill(0);
+    this.#rung.fill(0);
+    this.#creditTail = 0;
+    for (let queue = 0; queue < this.#heads.length; queue += 1) this.#publishHead(queue);
+    Atomics.store(this.#words, header.credit_tail, 0);
+    this.#guestEpoch = epoch;
+    if (epoch !== 0) {
+      this.counters.sessions += 1;
+      this.#grantUpTo(CREDIT_WINDOW);
+    }
+    Atomics.store(this.#words, header.session_epoch, epoch);
+  }
+
+  /** Cuts the guest off. Its pages go: it cannot be told from one that would read others' words. */
+  #fault(fault: number): void {
+    this.#faulted = true;
+    this.counters.faults += 1;
+    this.#client.reset();
+    Atomics.store(this.#words, header.fault, fault);
+    Atomics.store(this.#words, header.host_state, HostState.FAULTED);
+    this.#wakeSleepers();
+    this.#options.onFault?.(fault);
+  }
+
+  // --- Queues -----------------------------------------------------------------------------------
+
+  #queueWord(queue: number, word: number): number {
+    return (this.#geometry.queueOffset + queue * this.#geometry.queueStride) / 4 + word;
+  }
+
+  #serveQueue(queue: number): number {
+    const tail = Atomics.load(this.#words, this.#queueWord(queue, queueControl.tail)) >>> 0;
+    const head = this.#heads[queue]!;
+    const waiting = (tail - head) >>> 0;
+    if (waiting === 0) return 0;
+    if (waiting > this.#geometry.queueEntries) {
+      this.#fault(Fault.TAIL_RANGE);
+      return 0;
+    }
+    for (let count = 0; count < waiting; count += 1) {
+      if (!this.#serveOne(queue, (head + count) >>> 0)) return count;
+    }
+    this.#wakeIfAsleep(queue);
+    return waiting;
+  }
+
+  /** Answers the descriptor at `sequence`; false when it cut the guest off. */
+  #serveOne(queue: number, sequence: number): boolean {
+    const place = sequence & (this.#geometry.queueEntries - 1);
+    const from = this.#queueWord(
+      queue,
+      (this.#geometry.descriptorOffset + place * DESCRIPTOR.bytes) / 4,
+    );
+    const copy = this.#copy;
+    const words = this.#words;
+    for (let word = 0; word < copy.length; word += 1) copy[word] = words[from + word]!;
+    if (copy[descriptor.sequence]! >>> 0 !== sequence) return this.#cutOff(Fault.SEQUENCE);
+    if (copy[descriptor.epoch]! >>> 0 !== this.#guestEpoch) return this.#cutOff(Fault.EPOCH);
+    const result = this.#execute();
+    if (result === Result.EFAULT) return this.#cutOff(Fault.SLOT);
+    const to = this.#queueWord(queue, (this.#geometry.replyOffset + place * REPLY.bytes) / 4);
+    words[to + reply.result] = result;
+    words[to + reply.slot] =
+      this.#client.gotSlot | (this.#client.gotExclusive ? REPLY_SLOT_GRANTED : 0);
+    words[to + reply.sequence] = sequence;
+    words[to + reply.epoch] = this.#hostEpoch;
+    this.#heads[queue] = sequence + 1;
+    this.#publishHead(queue);
+    return true;
+  }
+
+  #cutOff(fault: number): false {
+    this.#fault(fault);
+    return false;
+  }
+
+  #publishHead(queue: number): void {
+    Atomics.store(this.#words, this.#queueWord(queue, queueControl.head), this.#heads[queue]! | 0);
+  }
+
+  /** Carries out the operation in `#copy` and counts it. */
+  #execute(): number {
+    const copy = this.#copy;
+    const client = this.#client;
+    const counters = this.counters;
+    const pool = copy[descriptor.pool]!;
+    const index = copy[descriptor.index]! >>> 0;
+    counters.operations += 1;
+    client.gotSlot = -1;
+    client.gotExclusive = false;
+    switch (copy[descriptor.command]) {
+      case Command.PUT_PAGE: {
+        counters.puts += 1;
+        const result = client.put(pool, this.#oid, index, copy[descriptor.slot]!);
+        if (result !== Result.SUCCESS) counters.putsRefused += 1;
+        return result;
+      }
+      case Command.GET_PAGE: {
+        counters.gets += 1;
+        const result = client.get(pool, this.#oid, index);
+        if (result !== Result.SUCCESS) counters.getsMissed += 1;
+        return result;
+      }
+      case Command.FLUSH_PAGE:
+        counters.flushes += 1;
+        return client.flushPage(pool, this.#oid, index);
+      case Command.FLUSH_OBJECT:
+        counters.objectFlushes += 1;
+        return client.flushObject(pool, this.#oid);
+      case Command.NEW_POOL:
+        counters.poolsMade += 1;
+        return client.newPool(copy[descriptor.flags]!, this.#uuid);
+      case Command.DESTROY_POOL:
+        counters.poolsDestroyed += 1;
+        return client.destroyPool(pool);
+      case Command.CONTROL:
+        return Result.EOPNOTSUPP;
+      default:
+        counters.unknownCommands += 1;
+        return Result.ENOSYS;
+    }
+  }
+
+  // --- Credits ----------------------------------------------------------------------------------
+
+  #topUpCredits(): void {
+    if (this.#client.grantedSlots > CREDIT_WINDOW / 2) return;
+    const head = Atomics.load(this.#words, header.credit_head) >>> 0;
+    if ((this.#creditTail - head) >>> 0 > this.#geometry.creditEntries) {
+      this.#fault(Fault.CREDIT_RANGE);
+      return;
+    }
+    this.#grantUpTo(CREDIT_WINDOW);
+  }
+
+  /** Grants until `window` slots are with the guest; the ring has room for every slot there is. */
+  #grantUpTo(window: number): void {
+    const before = this.#creditTail;
+    const ring = this.#geometry.creditOffset / 4;
+    while (this.#client.grantedSlots < window) {
+      const slot = this.#client.grant();
+      if (slot === -1) break;
+      this.#words[ring + (this.#creditTail & (this.#geometry.creditEntries - 1))] = slot;
+      this.#creditTail = (this.#creditTail + 1) >>> 0;
+    }
+    if (this.#creditTail === before) return;
+    Atomics.store(this.#words, header.credit_tail, this.#creditTail | 0);
+  }
+
+  // --- Sleep and doorbells ----------------------------------------------------------------------
+
+  /** Rings the guest once for each time that it said it would sleep on this queue. */
+  #wakeIfAsleep(queue: number): void {
+    const sleep = Atomics.load(this.#words, this.#queueWord(queue, queueControl.guest_sleep)) >>> 0;
+    if ((sleep & 1) === 0 || sleep === this.#rung[queue]) return;
+    this.#rung[queue] = sleep;
+    this.counters.doorbellsSent += 1;
+    this.#options.ring(queue);
+  }
+
+  #wakeSleepers(): void {
+    for (let queue = 0; queue < this.#heads.length; queue += 1) {
+      this.counters.doorbellsSent += 1;
+      this.#options.ring(queue);
+    }
+  }
+
+  /** Says that the host is about to sleep. Call `hasWork` afterwards, and sleep only if it is false. */
+  announceSleep(): void {
+    this.#sleepCount = (this.#sleepCount | 1) >>> 0;
+    Atomics.store(this.#words, header.host_sleep, this.#sleepCount | 0);
+  }
+
+  /** Says that the host is awake: the guest need not ring. */
+  announceAwake(): void {
+    this.#sleepCount = (this.#sleepCount + 1) >>> 0;
+    Atomics.store(this.#words, header.host_sleep, this.#sleepCount | 0);
+  }
+
+  /** Whether `serve` would find anything to do. */
+  hasWork(): boolean {
+    if (this.#faulted) return false;
+    const state = Atomics.load(this.#words, header.guest_state);
+    const epoch = Atomics.load(this.#words, header.guest_epoch) >>> 0;
+    const asked = state === GuestState.ATTACHED ? epoch : 0;
+    if (asked !== this.#guestEpoch) return true;
+    if (asked === 0) return false;
+    for (let queue = 0; queue < this.#heads.length; queue += 1) {
+      const tail = Atomics.load(this.#words, this.#queueWord(queue, queueControl.tail)) >>> 0;
+      if (tail !== this.#heads[queue]) return true;
+    }
+    return false;
+  }
+}

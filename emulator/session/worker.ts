@@ -1,0 +1,153 @@
+/**
+ * The store's thread: maps the shared region, serves its guest, sleeps when there is nothing to do.
+ *
+ * It looks for work for a bounded time, then says in shared memory that it sleeps, looks once more, and
+ * blocks in poll(2) until the guest or the main thread rings. The loop never returns to the event
+ * loop while the store runs; messages are taken off the port by hand.
+ */
+import {
+  type MessagePort,
+  parentPort,
+  receiveMessageOnPort,
+  workerData,
+} from 'node:worker_threads';
+import { drainEventFd, PollSet, ringEventFd } from '../native/libc.js';
+import { parsePolicy } from '../policy/put-policy.js';
+import { computeGeometry } from '../protocol/geometry.js';
+import { TmemClient } from '../store/client.js';
+import { PageQuota } from '../store/quota.js';
+import { HOST_PEER } from '../transport/ivshmem-server.js';
+import { SharedRegion } from '../transport/region.js';
+import type { StoreStats, WorkerMessage, WorkerRequest, WorkerSetup } from './messages.js';
+import { FAULT_NAMES, Session } from './session.js';
+
+/** Looks at the queues between two looks at the clock. */
+const LOOKS_PER_CLOCK = 32;
+/** A sleep this long ends by itself, so that even a lost doorbell costs no more than this. */
+const SLEEP_MS_MAX = 1000;
+
+class StoreThread {
+  readonly #setup: WorkerSetup;
+  readonly #port: MessagePort;
+  readonly #region: SharedRegion;
+  readonly #quota: PageQuota;
+  readonly #client: TmemClient;
+  readonly #session: Session;
+  readonly #poll: PollSet;
+  #stopped = false;
+  #doorbells = 0;
+  #sleeps = 0;
+  #usedMax = 0;
+
+  constructor(setup: WorkerSetup, port: MessagePort) {
+    this.#setup = setup;
+    this.#port = port;
+    const geometry = computeGeometry(setup);
+    this.#region = SharedRegion.map(setup.regionFd, setup.regionBytes);
+    this.#quota = new PageQuota(setup.quotaPages);
+    this.#client = new TmemClient({
+      slotCount: geometry.slotCount,
+      quota: this.#quota,
+      policy: parsePolicy(setup.policy),
+    });
+    this.#session = new Session({
+      region: this.#region,
+      geometry,
+      client: this.#client,
+      hostEpoch: setup.hostEpoch,
+      hostPeer: HOST_PEER,
+      ring: (vector) => ringEventFd(setup.vectorFds[vector]!),
+      onFault: (fault) => this.#post({ fault: FAULT_NAMES[fault] ?? `FAULT_${fault}` }),
+    });
+    this.#poll = new PollSet([setup.doorbellFd, setup.controlFd]);
+  }
+
+  #post(message: WorkerMessage): void {
+    this.#port.postMessage(message);
+  }
+
+  run(): void {
+    this.#post({ ready: true });
+    while (!this.#stopped) {
+      this.#serveWhileBusy();
+      this.#sleep();
+    }
+    this.#session.close();
+    this.#region[Symbol.dispose]();
+  }
+
+  /** Serves until nothing came for `spinMicros`, or the main thread has rung. */
+  #serveWhileBusy(): void {
+    let quietSince = performance.now();
+    for (let look = 1; ; look += 1) {
+      if (this.#session.serve() !== 0) {
+        if (this.#client.usedSlots > this.#usedMax) this.#usedMax = this.#client.usedSlots;
+        quietSince = -1;
+      }
+      if (look % LOOKS_PER_CLOCK !== 0) continue;
+      const now = performance.now();
+      if (quietSince === -1) quietSince = now;
+      if ((now - quietSince) * 1000 >= this.#setup.spinMicros) return;
+      if (look % (LOOKS_PER_CLOCK * 64) === 0 && this.#poll.wait(0) !== 0) return;
+    }
+  }
+
+  #sleep(): void {
+    this.#session.announceSleep();
+    if (!this.#session.hasWork()) {
+      this.#sleeps += 1;
+      this.#poll.wait(SLEEP_MS_MAX);
+    } else {
+      this.#poll.wait(0);
+    }
+    this.#session.announceAwake();
+    if (this.#poll.isReady(0)) {
+      this.#doorbells += 1;
+      drainEventFd(this.#setup.doorbellFd);
+    }
+    if (!this.#poll.isReady(1)) return;
+    drainEventFd(this.#setup.controlFd);
+    for (;;) {
+      const received = receiveMessageOnPort(this.#port);
+      if (received === undefined) return;
+      this.#answer(received.message as WorkerRequest);
+    }
+  }
+
+  #answer(request: WorkerRequest): void {
+    switch (request.kind) {
+      case 'stats':
+        break;
+      case 'quota':
+        this.#quota.limit = request.pages;
+        break;
+      case 'refuse':
+        this.#session.refusePuts(request.refuse);
+        break;
+      case 'restart':
+        this.#session.restart(request.hostEpoch);
+        break;
+      case 'stop':
+        this.#stopped = true;
+        break;
+    }
+    this.#post({ id: request.id, stats: this.#stats() });
+  }
+
+  #stats(): StoreStats {
+    return {
+      ...this.#session.counters,
+      doorbellsReceived: this.#doorbells,
+      sleeps: this.#sleeps,
+      slots: this.#client.slots.count,
+      pagesUsed: this.#client.usedSlots,
+      pagesUsedMax: this.#usedMax,
+      pagesGranted: this.#client.grantedSlots,
+      quotaPages: this.#quota.limit,
+      attached: this.#session.guestEpoch !== 0 && !this.#session.isFaulted,
+      pools: this.#client.pools(),
+    };
+  }
+}
+
+new StoreThread(workerData as WorkerSetup, parentPort as MessagePort).run();

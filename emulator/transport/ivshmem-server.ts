@@ -1,0 +1,151 @@
+/**
+ * The ivshmem server: hands QEMU's ivshmem-doorbell device its shared memory and eventfds.
+ *
+ * Protocol: docs/specs/ivshmem-spec of QEMU; one way, each message a signed 64-bit little-endian
+ * integer with at most one descriptor. In this order: version 0; the client's id; -1 with the memory;
+ * the host's peer id with the eventfd that rings the host; the client's id once for each of its
+ * vectors. (QEMU 7.2 crashes on own-id descriptors before the -1, and aborts when a peer id comes
+ * back, so ids only grow.) The host never connects: it is a peer in name only, with id 0.
+ *
+ * One QEMU at a time: the memory is one guest's. The caller owns the descriptors; the server owns the
+ * socket and its path.
+ */
+import { createServer, type Server, type Socket } from 'node:net';
+import { sendWithFd } from '../native/libc.js';
+
+/** The peer id under which the guest rings the host. */
+export const HOST_PEER = 0;
+
+const PROTOCOL_VERSION = 0;
+const PEER_ID_MAX = 65535;
+/** sun_path of struct sockaddr_un, less the closing zero (sys/un.h). */
+const SOCKET_PATH_BYTES_MAX = 107;
+
+export interface IvshmemServerOptions {
+  readonly socketPath: string;
+  readonly memoryFd: number;
+  /** Rung by the guest. */
+  readonly hostEventFd: number;
+  /** Rung by the host: one a vector; QEMU needs `vectors` to be at least as many. */
+  readonly guestEventFds: readonly number[];
+  readonly onConnect?: (peer: number) => void;
+  readonly onDisconnect?: (peer: number) => void;
+  readonly onRefused?: (reason: string) => void;
+}
+
+/** `code` SOCKET_IN_USE, SOCKET_PATH_TOO_LONG or SOCKET_UNUSABLE. */
+export class IvshmemServerError extends Error {
+  override readonly name = 'IvshmemServerError';
+  readonly code: string;
+
+  constructor(code: string, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.code = code;
+  }
+}
+
+function encode(value: number): Uint8Array {
+  return new Uint8Array(new BigInt64Array([BigInt(value)]).buffer);
+}
+
+/** libuv's descriptor of an accepted socket: Node has no public name for it (nodejs/node#53391). */
+function descriptorOf(socket: Socket): number {
+  const handle = (socket as unknown as { _handle?: { fd?: number } })._handle;
+  const fd = handle?.fd;
+  if (fd === undefined || fd < 0) throw new Error('this Node does not show a socket descriptor');
+  return fd;
+}
+
+export class IvshmemServer implements AsyncDisposable {
+  readonly #options: IvshmemServerOptions;
+  readonly #server: Server;
+  #client: Socket | undefined;
+  #nextPeer = HOST_PEER + 1;
+
+  private constructor(options: IvshmemServerOptions) {
+    this.#options = options;
+    this.#server = createServer((socket) => this.#accept(socket));
+  }
+
+  /**
+   * Listens before it returns, since QEMU reads the first messages while it starts.
+   * @throws IvshmemServerError (SOCKET_IN_USE, SOCKET_PATH_TOO_LONG, SOCKET_UNUSABLE)
+   */
+  static async listen(options: IvshmemServerOptions): Promise<IvshmemServer> {
+    const path = options.socketPath;
+    if (Buffer.byteLength(path) > SOCKET_PATH_BYTES_MAX) {
+      throw new IvshmemServerError(
+        'SOCKET_PATH_TOO_LONG',
+        `socket path of ${Buffer.byteLength(path)} bytes: a UNIX socket's path has at most ` +
+          `${SOCKET_PATH_BYTES_MAX}; choose a shorter one: ${path}`,
+      );
+    }
+    const server = new IvshmemServer(options);
+    await new Promise<void>((resolve, reject) => {
+      server.#server.once('error', (error: NodeJS.ErrnoException) => {
+        reject(
+          error.code === 'EADDRINUSE'
+            ? new IvshmemServerError(
+                'SOCKET_IN_USE',
+                `${path} exists: another server may be using it; stop that one, or remove the ` +
+                  'file if none runs, or choose another --socket',
+                error,
+              )
+            : new IvshmemServerError(
+                'SOCKET_UNUSABLE',
+                `cannot listen at ${path}: ${error.message}; choose another --socket`,
+                error,
+              ),
+        );
+      });
+      server.#server.listen(path, resolve);
+    });
+    return server;
+  }
+
+  #accept(socket: Socket): void {
+    // A client that goes away in the middle is no error of ours.
+    socket.on('error', () => socket.destroy());
+    const reason = this.#refusal();
+    if (reason !== undefined) {
+      this.#options.onRefused?.(reason);
+      socket.destroy();
+      return;
+    }
+    const peer = this.#nextPeer;
+    this.#nextPeer += 1;
+    this.#client = socket;
+    socket.on('close', () => {
+      if (this.#client === socket) this.#client = undefined;
+      this.#options.onDisconnect?.(peer);
+    });
+    // Clients have nothing to say: whatever comes from one ends it.
+    socket.on('data', () => socket.destroy());
+    try {
+      this.#greet(descriptorOf(socket), peer);
+      this.#options.onConnect?.(peer);
+    } catch {
+      socket.destroy();
+    }
+  }
+
+  #refusal(): string | undefined {
+    if (this.#client !== undefined) return 'another QEMU is connected; one guest a socket';
+    if (this.#nextPeer > PEER_ID_MAX) return 'all 65535 peer ids are used; restart the server';
+    return undefined;
+  }
+
+  #greet(fd: number, peer: number): void {
+    sendWithFd(fd, encode(PROTOCOL_VERSION));
+    sendWithFd(fd, encode(peer));
+    sendWithFd(fd, encode(-1), this.#options.memoryFd);
+    sendWithFd(fd, encode(HOST_PEER), this.#options.hostEventFd);
+    for (const eventFd of this.#options.guestEventFds) sendWithFd(fd, encode(peer), eventFd);
+  }
+
+  /** Closes the socket and removes its path. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#client?.destroy();
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+  }
+}
