@@ -62,6 +62,8 @@ export class CallTable {
   #inFlight = 0;
   /** An id whose descriptors QEMU may not have taken yet: it keeps only the newest set. */
   #fdCall: number | undefined;
+  /** A line with descriptors is on its way out: nothing in-band may overtake it. */
+  #fdSending = false;
   #idNext = 1;
   #ended = false;
   /** Replies that named no call under way. */
@@ -195,14 +197,17 @@ export class CallTable {
 
   #pump(): void {
     while (this.#head < this.#waiting.length && this.#inFlight < this.#inFlightLimit) {
+      if (this.#fdSending) return;
       const call = this.#waiting[this.#head]!;
       if (!call.settled) {
         // Descriptors of the next call would push out those QEMU has not taken yet.
         if (call.request.fds.length > 0 && this.#fdCall !== undefined) return;
         this.#inFlight += 1;
+        this.#head += 1;
         this.#write(call);
+      } else {
+        this.#head += 1;
       }
-      this.#head += 1;
     }
     if (this.#head * 2 > this.#waiting.length) {
       this.#waiting = this.#waiting.slice(this.#head);
@@ -220,10 +225,13 @@ export class CallTable {
       return;
     }
     this.#fdCall = call.id;
+    this.#fdSending = true;
     this.#writer.writeWithFds(line, fds, (error) => {
-      if (!error || this.#calls.get(call.id) !== call) return;
-      this.#close(call.id);
-      if (this.#settle(call)) call.reject(error);
+      this.#fdSending = false;
+      if (error && this.#calls.get(call.id) === call) {
+        this.#close(call.id);
+        if (this.#settle(call)) call.reject(error);
+      }
       this.#pump();
     });
   }

@@ -17,7 +17,17 @@ import {
 import { EventHub, type EventPredicate, type ListenOptions, type QmpListener } from './events.js';
 import { sendFds } from './fds.js';
 import { LINE_LIMIT_DEFAULT, LineSplitter } from './framing.js';
+import type { Qemu72Schema } from './generated/qemu-7.2.js';
 import { classify, type Greeting, type QmpEventMessage } from './messages.js';
+import type {
+  CommandName,
+  CommandParameters,
+  CommandResult,
+  EventName,
+  EventOf,
+  OobCommandName,
+  QmpSchema,
+} from './schema/types.js';
 import { describeAddress, openSocket, type QmpAddress } from './transport.js';
 import { bounded, TIMEOUT_DEFAULT_MS, timeLimitOf, type WaitOptions } from './waiting.js';
 
@@ -41,7 +51,8 @@ export interface ExecuteOptions extends WaitOptions {
   readonly fds?: readonly number[];
 }
 
-export class QmpClient implements AsyncDisposable {
+/** `S` types commands and events; make one for another QEMU with `qmp-types`. */
+export class QmpClient<S extends QmpSchema = Qemu72Schema> implements AsyncDisposable {
   /** Where it is connected, for messages. */
   readonly address: string;
   readonly #socket: net.Socket;
@@ -81,7 +92,10 @@ export class QmpClient implements AsyncDisposable {
    * @throws QmpConnectError, QmpGreetingError, QmpNegotiationError, QmpBadReplyError,
    *   QmpAbortedError, QmpArgumentError; nothing is left open then
    */
-  static async connect(address: QmpAddress, options: ConnectOptions = {}): Promise<QmpClient> {
+  static async connect<S extends QmpSchema = Qemu72Schema>(
+    address: QmpAddress,
+    options: ConnectOptions = {},
+  ): Promise<QmpClient<S>> {
     const timeoutMs = timeLimitOf(options, TIMEOUT_DEFAULT_MS);
     const until = performance.now() + timeoutMs;
     const limits = () => ({
@@ -89,7 +103,7 @@ export class QmpClient implements AsyncDisposable {
       signal: options.signal,
     });
     const socket = await openSocket(address, limits());
-    const client = new QmpClient(socket, describeAddress(address), options);
+    const client = new QmpClient<S>(socket, describeAddress(address), options);
     try {
       await client.#takeGreeting(limits());
       await client.#negotiate(options.oob ?? true, limits());
@@ -121,33 +135,60 @@ export class QmpClient implements AsyncDisposable {
   }
 
   /**
-   * Run a command. Commands are sent in the order of the calls; with out-of-band execution on, no
-   * more than eight are in flight and the rest wait here (their time limit runs meanwhile).
+   * Run a command the schema knows. Commands are sent in the order of the calls; with out-of-band
+   * execution on, no more than eight are in flight and the rest wait here (their time limit runs
+   * meanwhile).
    * @throws QmpCommandError, QmpTimeLimitError (default 10 s), QmpAbortedError,
    *   QmpInterruptedError, QmpClosedError, QmpOverloadedError, QmpArgumentError, QmpFdError
    */
-  execute(command: string, args?: object, options?: ExecuteOptions): Promise<unknown> {
+  execute<C extends CommandName<S>>(
+    command: C,
+    ...rest: CommandParameters<S, C, ExecuteOptions>
+  ): Promise<CommandResult<S, C>> {
+    const [args, options] = rest as [object?, ExecuteOptions?];
+    return this.#start('execute', command, args, options) as Promise<CommandResult<S, C>>;
+  }
+
+  /** Run any command: one of another QEMU's, one made up at run time. Throws as `execute`. */
+  executeUntyped(command: string, args?: object, options?: ExecuteOptions): Promise<unknown> {
     return this.#start('execute', command, args, options);
   }
 
   /**
-   * Run a command out of band: it overtakes those in flight. Only what the schema marks
-   * `allow-oob` can (`migrate-recover`, `yank`, `query-yank` in 7.2 ...).
+   * Run a command out of band: it overtakes those in flight, even a blocked one. Only what the
+   * schema marks `allow-oob` can (in 7.2: migrate-pause, migrate-recover, query-yank, yank).
    * @throws as `execute`; QmpArgumentError when out-of-band execution was not negotiated
    */
-  executeOob(command: string, args?: object, options?: WaitOptions): Promise<unknown> {
+  executeOob<C extends OobCommandName<S>>(
+    command: C,
+    ...rest: CommandParameters<S, C, WaitOptions>
+  ): Promise<CommandResult<S, C>> {
+    const [args, options] = rest as [object?, WaitOptions?];
     if (!this.#oob) {
       const text = `${command} cannot run out of band: the connection has not negotiated oob`;
       return Promise.reject(new QmpArgumentError(text));
     }
-    return this.#start('exec-oob', command, args, options);
+    return this.#start('exec-oob', command, args, options) as Promise<CommandResult<S, C>>;
   }
 
   /**
    * Open a listener for events of these names (all when none is given) that the predicate takes.
    * Open it before the command that causes the event; close it with `using` or close().
    */
-  listen(
+  listen<N extends EventName<S>>(
+    names?: N | readonly N[],
+    predicate?: EventPredicate<EventOf<S, N>>,
+    options?: ListenOptions,
+  ): QmpListener<EventOf<S, N>> {
+    return this.listenUntyped(
+      names as string | undefined,
+      predicate as EventPredicate<QmpEventMessage> | undefined,
+      options,
+    ) as unknown as QmpListener<EventOf<S, N>>;
+  }
+
+  /** As `listen`, for events the schema does not know. */
+  listenUntyped(
     names?: string | readonly string[],
     predicate?: EventPredicate<QmpEventMessage>,
     options: ListenOptions = {},
@@ -237,7 +278,7 @@ export class QmpClient implements AsyncDisposable {
     const signal = limits.signal as AbortSignal | undefined;
     try {
       const args = oob ? { enable: ['oob'] } : undefined;
-      await this.execute('qmp_capabilities', args, { timeoutMs, ...(signal && { signal }) });
+      await this.executeUntyped('qmp_capabilities', args, { timeoutMs, ...(signal && { signal }) });
     } catch (error) {
       if (error instanceof QmpError && error.code === 'QMP_ABORTED') throw error;
       if (this.#failure instanceof QmpBadReplyError) throw this.#failure;

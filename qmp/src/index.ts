@@ -10,6 +10,7 @@ export {
   QUEUE_LIMIT_DEFAULT,
 } from './events.js';
 export { LINE_LIMIT_DEFAULT, LineSplitter } from './framing.js';
+export type { Qemu72Schema } from './generated/qemu-7.2.js';
 export {
   Machine,
   type MachineExit,
@@ -41,5 +42,17 @@ export {
   type ObjectSpec,
 } from './machine/spec.js';
 export type { Greeting, QmpEventMessage } from './messages.js';
+export { type GenerateOptions, generateTypes } from './schema/generate.js';
+export { QmpSchemaError, readSchema, type Schema } from './schema/introspection.js';
+export type {
+  CommandArguments,
+  CommandName,
+  CommandParameters,
+  CommandResult,
+  EventName,
+  EventOf,
+  OobCommandName,
+  QmpSchema,
+} from './schema/types.js';
 export { describeAddress, parseAddress, type QmpAddress } from './transport.js';
 export { TIMEOUT_DEFAULT_MS, type WaitOptions } from './waiting.js';
