@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Credits: slots that the host has promised us, taken off its ring one by one.
+ *
+ * A slot is ours from the take to the put that names it. None left means that a put is refused at once,
+ * with no word to the host. Called from stores and gets, which are process context; nothing here
+ * sleeps or allocates after the start.
+ */
+#include <linux/bitmap.h>
+#include <linux/mm.h>
+
+#include "tmem.h"
+
+int tmem_credits_init(struct tmem_device *dev)
+{
+	spin_lock_init(&dev->credit_lock);
+	dev->hand = kvcalloc(dev->slot_count, sizeof(*dev->hand), GFP_KERNEL);
+	dev->in_hand = kvcalloc(BITS_TO_LONGS(dev->slot_count), sizeof(long), GFP_KERNEL);
+	if (!dev->hand || !dev->in_hand)
+		return -ENOMEM;
+	WRITE_ONCE(dev->header->credit_head, 0);
+	return 0;
+}
+
+void tmem_credits_free(struct tmem_device *dev)
+{
+	kvfree(dev->hand);
+	kvfree(dev->in_hand);
+}
+
+void *tmem_slot(struct tmem_device *dev, u32 slot)
+{
+	return dev->slots + (size_t)slot * TMEM_PAGE_BYTES;
+}
+
+/* Takes the next slot off the ring; false when there is none. A bad one is skipped and counted. */
+static bool tmem_credit_from_ring(struct tmem_device *dev, u32 *slot)
+{
+	u32 tail = le32_to_cpu(smp_load_acquire(&dev->header->credit_tail));
+	u32 next;
+
+	if (tail - dev->credit_head > dev->credit_entries) {
+		atomic64_inc(&dev->counters.host_errors);
+		return false;
+	}
+	while (dev->credit_head != tail) {
+		next = dev->credit_head & (dev->credit_entries - 1);
+		*slot = le32_to_cpu(READ_ONCE(dev->credit_ring[next]));
+		dev->credit_head++;
+		smp_store_release(&dev->header->credit_head, cpu_to_le32(dev->credit_head));
+		if (*slot < dev->slot_count && !__test_and_set_bit(*slot, dev->in_hand))
+			return true;
+		atomic64_inc(&dev->counters.host_errors);
+	}
+	return false;
+}
+
+/* Takes a credit. Returns false when there is none. */
+bool tmem_credit_take(struct tmem_device *dev, u32 *slot)
+{
+	bool found = true;
+
+	spin_lock(&dev->credit_lock);
+	if (dev->hand_count)
+		*slot = dev->hand[--dev->hand_count];
+	else
+		found = tmem_credit_from_ring(dev, slot);
+	spin_unlock(&dev->credit_lock);
+	return found;
+}
+
+/* Keeps a slot that is ours and was not put after all. */
+void tmem_credit_return(struct tmem_device *dev, u32 slot)
+{
+	spin_lock(&dev->credit_lock);
+	if (!WARN_ON_ONCE(dev->hand_count == dev->slot_count)) {
+		__set_bit(slot, dev->in_hand);
+		dev->hand[dev->hand_count++] = slot;
+	}
+	spin_unlock(&dev->credit_lock);
+}
+
+/* The slot is the host's again. Call before the put is posted: the host may grant it at once. */
+void tmem_credit_spend(struct tmem_device *dev, u32 slot)
+{
+	spin_lock(&dev->credit_lock);
+	__clear_bit(slot, dev->in_hand);
+	spin_unlock(&dev->credit_lock);
+}

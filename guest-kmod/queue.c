@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Queues: posting descriptors, waiting for replies, sleeping and waking.
+ *
+ * The shared words are the host's to change at any moment: each is read once into a local, and the
+ * local is checked. Our own counters are kept here and only published. Posting works in any context;
+ * waiting may sleep.
+ */
+#include <linux/bitmap.h>
+#include <linux/jiffies.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/timekeeping.h>
+
+#include "tmem.h"
+
+/* A sleeper looks by itself this often, so that a lost interrupt costs no more. */
+#define TMEM_SLEEP_SLICE	(HZ / 10)
+/* Looks at the head between two looks at the clock. */
+#define TMEM_SPINS_PER_CLOCK	128
+
+static u32 tmem_queue_place(const struct tmem_queue *queue, u32 sequence)
+{
+	return sequence & (queue->entries - 1);
+}
+
+int tmem_queues_init(struct tmem_device *dev, void *first, u32 stride, u32 entries)
+{
+	u32 i;
+
+	dev->queues = kcalloc(dev->queue_count, sizeof(*dev->queues), GFP_KERNEL);
+	if (!dev->queues)
+		return -ENOMEM;
+	for (i = 0; i < dev->queue_count; i++) {
+		struct tmem_queue *queue = &dev->queues[i];
+		void *start = first + (size_t)i * stride;
+
+		spin_lock_init(&queue->lock);
+		init_waitqueue_head(&queue->wait);
+		queue->entries = entries;
+		queue->control = start;
+		queue->descriptors = start + sizeof(*queue->control);
+		queue->replies = (void *)(queue->descriptors + entries);
+		queue->busy = bitmap_zalloc(entries, GFP_KERNEL);
+		if (!queue->busy)
+			return -ENOMEM;
+		WRITE_ONCE(queue->control->tail, 0);
+		WRITE_ONCE(queue->control->guest_sleep, 0);
+	}
+	return 0;
+}
+
+void tmem_queues_free(struct tmem_device *dev)
+{
+	u32 i;
+
+	if (!dev->queues)
+		return;
+	for (i = 0; i < dev->queue_count; i++)
+		bitmap_free(dev->queues[i].busy);
+	kfree(dev->queues);
+	dev->queues = NULL;
+}
+
+/*
+ * The queue of a key. The host needs only that a key always takes the same one; neighbouring pages
+ * take different ones so that CPUs seldom meet.
+ */
+struct tmem_queue *tmem_queue_of(struct tmem_device *dev, const struct tmem_key *key)
+{
+	u32 hash = (u32)key->pool * 0x9e3779b1u ^ (u32)key->oid[0] * 0x85ebca6bu ^ key->index;
+
+	return &dev->queues[hash & (dev->queue_count - 1)];
+}
+
+/* How many descriptors the host has answered; our own tail if it claims more than we posted. */
+static u32 tmem_queue_head(struct tmem_queue *queue, u32 tail)
+{
+	u32 head = le32_to_cpu(smp_load_acquire(&queue->control->head));
+
+	return tail - head <= queue->entries ? head : tail - queue->entries;
+}
+
+/*
+ * Wakes a sleeping host, once for each time that it said it would sleep. Any context. The barrier
+ * pairs with the host's: either it sees our tail after it announced its sleep, or we see that.
+ */
+static void tmem_queue_kick(struct tmem_device *dev)
+{
+	u32 sleep;
+	u32 rung;
+
+	smp_mb();
+	sleep = le32_to_cpu(READ_ONCE(dev->header->host_sleep));
+	if (!(sleep & 1))
+		return;
+	rung = READ_ONCE(dev->rung_for);
+	if (rung == sleep || cmpxchg(&dev->rung_for, rung, sleep) != rung)
+		return;
+	atomic64_inc(&dev->counters.doorbells);
+	dev->transport->ring(dev->transport_data);
+}
+
+/*
+ * Posts a descriptor. Any context, interrupts on or off. With @wait the reply's place is kept until
+ * tmem_queue_reap() or tmem_queue_abandon(). @sequence may be NULL.
+ * Returns 0, or -EAGAIN when the queue has no room.
+ */
+int tmem_queue_post(struct tmem_device *dev, struct tmem_queue *queue,
+		    const struct tmem_descriptor *descriptor, bool wait, u32 *sequence)
+{
+	struct tmem_descriptor *to;
+	unsigned long flags;
+	u32 place;
+	u32 tail;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	tail = queue->tail;
+	place = tmem_queue_place(queue, tail);
+	if (tail - tmem_queue_head(queue, tail) >= queue->entries || test_bit(place, queue->busy)) {
+		spin_unlock_irqrestore(&queue->lock, flags);
+		return -EAGAIN;
+	}
+	to = &queue->descriptors[place];
+	*to = *descriptor;
+	to->sequence = cpu_to_le32(tail);
+	to->epoch = cpu_to_le32(dev->guest_epoch);
+	if (wait)
+		__set_bit(place, queue->busy);
+	queue->tail = tail + 1;
+	smp_store_release(&queue->control->tail, cpu_to_le32(tail + 1));
+	spin_unlock_irqrestore(&queue->lock, flags);
+	if (sequence)
+		*sequence = tail;
+	tmem_queue_kick(dev);
+	return 0;
+}
+
+static bool tmem_queue_answered(struct tmem_queue *queue, u32 sequence)
+{
+	u32 head = le32_to_cpu(smp_load_acquire(&queue->control->head));
+
+	return (s32)(head - sequence) > 0;
+}
+
+/* Looks for the answer for a bounded time. Under TCG `pause` is slow, so this does not use it. */
+static bool tmem_queue_spin(struct tmem_queue *queue, u32 sequence)
+{
+	u64 end = ktime_get_mono_fast_ns() + (u64)tmem_spin_us * NSEC_PER_USEC;
+	u32 spins;
+
+	do {
+		for (spins = 0; spins < TMEM_SPINS_PER_CLOCK; spins++) {
+			if (tmem_queue_answered(queue, sequence))
+				return true;
+			barrier();
+		}
+	} while (!need_resched() && ktime_get_mono_fast_ns() < end);
+	return false;
+}
+
+/* Publishes a new odd sleep word, so that the host rings again even if it rang for an older one. */
+static void tmem_queue_arm(struct tmem_queue *queue)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	queue->sleep_count = (queue->sleep_count + 2) | 1;
+	WRITE_ONCE(queue->control->guest_sleep, cpu_to_le32(queue->sleep_count));
+	spin_unlock_irqrestore(&queue->lock, flags);
+	smp_mb();
+}
+
+static void tmem_queue_count_sleeper(struct tmem_queue *queue, int change)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	queue->sleepers += change;
+	if (!queue->sleepers) {
+		queue->sleep_count = (queue->sleep_count + 1) & ~1u;
+		WRITE_ONCE(queue->control->guest_sleep, cpu_to_le32(queue->sleep_count));
+	}
+	spin_unlock_irqrestore(&queue->lock, flags);
+}
+
+/*
+ * Waits until the host has answered @sequence: spins, then sleeps without being interruptible. May
+ * sleep. @timeout in jiffies. Returns 0 or -ETIMEDOUT; never waits in atomic context.
+ */
+int tmem_queue_wait(struct tmem_device *dev, struct tmem_queue *queue, u32 sequence,
+		    unsigned long timeout)
+{
+	unsigned long end = jiffies + timeout;
+	DEFINE_WAIT(wait);
+	int ret = 0;
+
+	if (tmem_queue_spin(queue, sequence))
+		return 0;
+	atomic64_inc(&dev->counters.sleeps);
+	tmem_queue_count_sleeper(queue, 1);
+	for (;;) {
+		prepare_to_wait(&queue->wait, &wait, TASK_UNINTERRUPTIBLE);
+		tmem_queue_arm(queue);
+		if (tmem_queue_answered(queue, sequence))
+			break;
+		if (time_after(jiffies, end)) {
+			ret = -ETIMEDOUT;
+			break;
+		}
+		/* The host may have gone to sleep between our post and our arming. */
+		tmem_queue_kick(dev);
+		io_schedule_timeout(TMEM_SLEEP_SLICE);
+	}
+	finish_wait(&queue->wait, &wait);
+	tmem_queue_count_sleeper(queue, -1);
+	return ret;
+}
+
+/* Waits until the queue has room for one more. May sleep. Returns 0 or -ETIMEDOUT. */
+int tmem_queue_wait_room(struct tmem_device *dev, struct tmem_queue *queue, unsigned long timeout)
+{
+	return tmem_queue_wait(dev, queue, READ_ONCE(queue->tail) - queue->entries, timeout);
+}
+
+/*
+ * Reads the reply of an answered descriptor and gives its place back.
+ * Returns 0, or -EIO when the reply is not one to this descriptor.
+ */
+int tmem_queue_reap(struct tmem_device *dev, struct tmem_queue *queue, u32 sequence,
+		    s32 *result, u32 *slot)
+{
+	struct tmem_reply *from = &queue->replies[tmem_queue_place(queue, sequence)];
+	u32 echo = le32_to_cpu(READ_ONCE(from->sequence));
+	u32 epoch = le32_to_cpu(READ_ONCE(from->epoch));
+
+	*result = (s32)le32_to_cpu(READ_ONCE(from->result));
+	*slot = le32_to_cpu(READ_ONCE(from->slot));
+	tmem_queue_abandon(queue, sequence);
+	WRITE_ONCE(queue->stalled, false);
+	if (echo == sequence && epoch == dev->host_epoch)
+		return 0;
+	atomic64_inc(&dev->counters.host_errors);
+	return -EIO;
+}
+
+/* Gives up a reply: its place may be used again once the host has passed it. */
+void tmem_queue_abandon(struct tmem_queue *queue, u32 sequence)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	__clear_bit(tmem_queue_place(queue, sequence), queue->busy);
+	spin_unlock_irqrestore(&queue->lock, flags);
+}
+
+/* Whether a put timed out here and the host has not caught up with our tail since. */
+bool tmem_queue_is_stalled(struct tmem_queue *queue)
+{
+	if (likely(!READ_ONCE(queue->stalled)))
+		return false;
+	if (!tmem_queue_answered(queue, READ_ONCE(queue->tail) - 1))
+		return true;
+	WRITE_ONCE(queue->stalled, false);
+	return false;
+}
+
+/* The host rang for queue @number: hard interrupt context. */
+void tmem_queue_interrupt(struct tmem_device *dev, u32 number)
+{
+	atomic64_inc(&dev->counters.interrupts);
+	wake_up_all(&dev->queues[number].wait);
+}

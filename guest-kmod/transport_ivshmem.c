@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The ivshmem transport: QEMU's ivshmem-doorbell device (docs/specs/ivshmem-spec), revision 1.
+ *
+ * BAR 0 has the doorbell, BAR 2 is the region, MSI-X vector i wakes the waiters of queue i. Every number
+ * in the header is checked against the BAR before it is used (PROTOCOL.md section 3).
+ */
+#include <linux/delay.h>
+#include <linux/interrupt.h>
+#include <linux/io.h>
+#include <linux/log2.h>
+#include <linux/pci.h>
+#include <linux/random.h>
+#include <linux/slab.h>
+
+#include "tmem.h"
+
+#define TMEM_PCI_VENDOR		0x1af4
+#define TMEM_PCI_DEVICE		0x1110
+#define TMEM_REGISTERS_BAR	0
+#define TMEM_REGION_BAR		2
+#define TMEM_REG_IVPOSITION	0x08
+#define TMEM_REG_DOORBELL	0x0c
+/* How long the host may take to notice us. */
+#define TMEM_ATTACH_MS		5000
+
+struct tmem_ivshmem {
+	struct tmem_device dev;		/* what the other layers see */
+	void __iomem *registers;	/* BAR 0 */
+	u32 doorbell;			/* value that rings the host */
+	u32 vectors;			/* interrupts requested so far */
+	struct tmem_irq {
+		struct tmem_device *dev;	/* the device */
+		u32 queue;			/* whose waiters it wakes */
+	} irqs[TMEM_QUEUES_MAX];	/* one a queue */
+};
+
+/* The header's geometry, each word read once. */
+struct tmem_geometry {
+	u32 queue_count;	/* power of two */
+	u32 queue_entries;	/* power of two */
+	u32 queue_offset;	/* bytes */
+	u32 queue_stride;	/* bytes */
+	u32 credit_offset;	/* bytes */
+	u32 credit_entries;	/* power of two */
+	u32 slot_page;		/* pages */
+	u32 slot_count;		/* slots */
+};
+
+static void tmem_ivshmem_ring(void *transport)
+{
+	struct tmem_ivshmem *ivshmem = transport;
+
+	iowrite32(ivshmem->doorbell, ivshmem->registers + TMEM_REG_DOORBELL);
+}
+
+static const struct tmem_transport tmem_ivshmem_transport = {
+	.name = "ivshmem",
+	.ring = tmem_ivshmem_ring,
+};
+
+static irqreturn_t tmem_ivshmem_irq(int irq, void *data)
+{
+	struct tmem_irq *vector = data;
+
+	tmem_queue_interrupt(vector->dev, vector->queue);
+	return IRQ_HANDLED;
+}
+
+static bool tmem_in_range(u32 value, u32 least, u32 most)
+{
+	return value >= least && value <= most && is_power_of_2(value);
+}
+
+/* Copies the geometry and checks it: header, queues, credit ring, slots, in this order, in the BAR. */
+static int tmem_read_geometry(struct tmem_header *header, size_t bytes, struct tmem_geometry *to)
+{
+	u64 end;
+
+	to->queue_count = le32_to_cpu(READ_ONCE(header->queue_count));
+	to->queue_entries = le32_to_cpu(READ_ONCE(header->queue_entries));
+	to->queue_offset = le32_to_cpu(READ_ONCE(header->queue_offset));
+	to->queue_stride = le32_to_cpu(READ_ONCE(header->queue_stride));
+	to->credit_offset = le32_to_cpu(READ_ONCE(header->credit_offset));
+	to->credit_entries = le32_to_cpu(READ_ONCE(header->credit_entries));
+	to->slot_page = le32_to_cpu(READ_ONCE(header->slot_page));
+	to->slot_count = le32_to_cpu(READ_ONCE(header->slot_count));
+
+	if (!tmem_in_range(to->queue_count, 1, TMEM_QUEUES_MAX) ||
+	    !tmem_in_range(to->queue_entries, TMEM_QUEUE_ENTRIES_MIN, TMEM_QUEUE_ENTRIES_MAX) ||
+	    !is_power_of_2(to->credit_entries) || !to->slot_count ||
+	    to->credit_entries < to->slot_count)
+		return -EINVAL;
+	end = sizeof(struct tmem_queue_control) +
+	      (u64)to->queue_entries * (sizeof(struct tmem_descriptor) + sizeof(struct tmem_reply));
+	if (to->queue_offset < sizeof(*header) || to->queue_offset % 64 ||
+	    to->queue_stride % 64 || to->queue_stride < end)
+		return -EINVAL;
+	end = to->queue_offset + (u64)to->queue_count * to->queue_stride;
+	if (to->credit_offset % sizeof(__le32) || to->credit_offset < end)
+		return -EINVAL;
+	end = to->credit_offset + (u64)to->credit_entries * sizeof(__le32);
+	if ((u64)to->slot_page * TMEM_PAGE_BYTES < end)
+		return -EINVAL;
+	end = ((u64)to->slot_page + to->slot_count) * TMEM_PAGE_BYTES;
+	return end > bytes ? -EINVAL : 0;
+}
+
+static int tmem_check_identity(struct device *parent, struct tmem_header *header, size_t bytes)
+{
+	u32 version;
+
+	if (le32_to_cpu(smp_load_acquire(&header->magic_lo)) != TMEM_MAGIC_LO ||
+	    le32_to_cpu(READ_ONCE(header->magic_hi)) != TMEM_MAGIC_HI) {
+		dev_err(parent, "shared memory holds no tmem header: is a tmem host behind it?\n");
+		return -ENODEV;
+	}
+	version = le32_to_cpu(READ_ONCE(header->version));
+	if (version != TMEM_PROTOCOL_VERSION) {
+		dev_err(parent, "host speaks tmem protocol %u, this module %u: use matching ones\n",
+			version, TMEM_PROTOCOL_VERSION);
+		return -EPROTO;
+	}
+	if ((u64)le32_to_cpu(READ_ONCE(header->total_pages)) * TMEM_PAGE_BYTES > bytes) {
+		dev_err(parent, "host claims more memory than the BAR has\n");
+		return -EPROTO;
+	}
+	return 0;
+}
+
+/* Sets up queues and credits over the checked geometry. */
+static int tmem_lay_out(struct tmem_device *dev)
+{
+	struct tmem_geometry geometry;
+	void *base = dev->header;
+	int ret;
+
+	ret = tmem_read_geometry(dev->header, dev->region_bytes, &geometry);
+	if (ret)
+		return ret;
+	dev->queue_count = geometry.queue_count;
+	dev->credit_ring = base + geometry.credit_offset;
+	dev->credit_entries = geometry.credit_entries;
+	dev->slots = base + (size_t)geometry.slot_page * TMEM_PAGE_BYTES;
+	dev->slot_count = geometry.slot_count;
+	ret = tmem_queues_init(dev, base + geometry.queue_offset, geometry.queue_stride,
+			       geometry.queue_entries);
+	return ret ?: tmem_credits_init(dev);
+}
+
+static void tmem_free(struct tmem_ivshmem *ivshmem, struct pci_dev *pci)
+{
+	u32 i;
+
+	for (i = 0; i < ivshmem->vectors; i++)
+		free_irq(pci_irq_vector(pci, i), &ivshmem->irqs[i]);
+	pci_free_irq_vectors(pci);
+	tmem_credits_free(&ivshmem->dev);
+	tmem_queues_free(&ivshmem->dev);
+	if (ivshmem->dev.header)
+		memunmap(ivshmem->dev.header);
+	kfree(ivshmem);
+}
+
+static int tmem_request_irqs(struct tmem_ivshmem *ivshmem, struct pci_dev *pci)
+{
+	u32 count = ivshmem->dev.queue_count;
+	int ret;
+
+	ret = pci_alloc_irq_vectors(pci, count, count, PCI_IRQ_MSIX);
+	if (ret < 0) {
+		dev_err(&pci->dev, "%u interrupt vectors are needed: -device ...,vectors=%u\n",
+			count, count);
+		return ret;
+	}
+	while (ivshmem->vectors < count) {
+		struct tmem_irq *vector = &ivshmem->irqs[ivshmem->vectors];
+
+		vector->dev = &ivshmem->dev;
+		vector->queue = ivshmem->vectors;
+		ret = request_irq(pci_irq_vector(pci, ivshmem->vectors), tmem_ivshmem_irq, 0,
+				  "tmem", vector);
+		if (ret)
+			return ret;
+		ivshmem->vectors++;
+	}
+	return 0;
+}
+
+/* Asks the host to serve this life and waits until it does. PROTOCOL.md section 4. */
+static int tmem_attach(struct tmem_ivshmem *ivshmem, struct pci_dev *pci)
+{
+	struct tmem_device *dev = &ivshmem->dev;
+	struct tmem_header *header = dev->header;
+	unsigned int waited;
+
+	dev->guest_epoch = (get_random_u32() & 0x7fffffff) | 1;
+	dev->host_epoch = le32_to_cpu(READ_ONCE(header->host_epoch));
+	dev->features = le32_to_cpu(READ_ONCE(header->features));
+	dev->features &= tmem_posted_puts ? TMEM_FEATURE_POSTED_PUTS : 0;
+	WRITE_ONCE(header->guest_version, cpu_to_le32(TMEM_PROTOCOL_VERSION));
+	WRITE_ONCE(header->guest_features, cpu_to_le32(dev->features));
+	WRITE_ONCE(header->guest_peer, cpu_to_le32(ioread32(ivshmem->registers +
+							    TMEM_REG_IVPOSITION)));
+	WRITE_ONCE(header->guest_epoch, cpu_to_le32(dev->guest_epoch));
+	smp_store_release(&header->guest_state, cpu_to_le32(TMEM_GUEST_ATTACHED));
+	dev->transport->ring(ivshmem);
+	for (waited = 0; waited < TMEM_ATTACH_MS; waited++) {
+		if (le32_to_cpu(smp_load_acquire(&header->session_epoch)) == dev->guest_epoch)
+			return 0;
+		usleep_range(1000, 1500);
+	}
+	smp_store_release(&header->guest_state, cpu_to_le32(TMEM_GUEST_DETACHED));
+	dev_err(&pci->dev, "the tmem host did not answer within %u ms\n", TMEM_ATTACH_MS);
+	return -ETIMEDOUT;
+}
+
+static int tmem_map(struct tmem_ivshmem *ivshmem, struct pci_dev *pci)
+{
+	struct tmem_device *dev = &ivshmem->dev;
+	int ret;
+
+	ret = pcim_enable_device(pci);
+	if (ret)
+		return ret;
+	ret = pcim_iomap_regions(pci, BIT(TMEM_REGISTERS_BAR), "tmem");
+	if (ret)
+		return ret;
+	ivshmem->registers = pcim_iomap_table(pci)[TMEM_REGISTERS_BAR];
+	ivshmem->doorbell = 0;
+	dev->region_bytes = pci_resource_len(pci, TMEM_REGION_BAR);
+	if (dev->region_bytes < TMEM_PAGE_BYTES)
+		return -ENODEV;
+	/* The region is ordinary memory behind a BAR: cached, or each copy would cost a trap. */
+	dev->header = memremap(pci_resource_start(pci, TMEM_REGION_BAR), dev->region_bytes,
+			       MEMREMAP_WB);
+	if (!dev->header)
+		return -ENOMEM;
+	pci_set_master(pci);
+	return tmem_check_identity(&pci->dev, dev->header, dev->region_bytes);
+}
+
+static int tmem_ivshmem_probe(struct pci_dev *pci, const struct pci_device_id *id)
+{
+	struct tmem_ivshmem *ivshmem;
+	struct tmem_device *dev;
+	int ret;
+
+	BUILD_BUG_ON(PAGE_SIZE != TMEM_PAGE_BYTES);
+	ivshmem = kzalloc(sizeof(*ivshmem), GFP_KERNEL);
+	if (!ivshmem)
+		return -ENOMEM;
+	dev = &ivshmem->dev;
+	dev->transport = &tmem_ivshmem_transport;
+	dev->transport_data = ivshmem;
+	ret = tmem_map(ivshmem, pci);
+	if (ret)
+		goto fail;
+	ivshmem->doorbell = le32_to_cpu(READ_ONCE(dev->header->host_peer)) << 16;
+	ret = tmem_lay_out(dev);
+	if (ret) {
+		dev_err(&pci->dev, "the host's layout does not fit its memory\n");
+		goto fail;
+	}
+	ret = tmem_request_irqs(ivshmem, pci) ?: tmem_attach(ivshmem, pci);
+	if (ret)
+		goto fail;
+	pci_set_drvdata(pci, ivshmem);
+	ret = tmem_device_publish(dev);
+	if (ret)
+		goto detach;
+	dev_info(&pci->dev, "%u slots, %u queues of %u, %s puts\n", dev->slot_count,
+		 dev->queue_count, dev->queues[0].entries,
+		 dev->features & TMEM_FEATURE_POSTED_PUTS ? "posted" : "answered");
+	return 0;
+detach:
+	smp_store_release(&dev->header->guest_state, cpu_to_le32(TMEM_GUEST_DETACHED));
+fail:
+	tmem_free(ivshmem, pci);
+	return ret;
+}
+
+static void tmem_ivshmem_remove(struct pci_dev *pci)
+{
+	struct tmem_ivshmem *ivshmem = pci_get_drvdata(pci);
+
+	/* Only before a front end holds the device: from then on the module is pinned. */
+	tmem_device_publish(NULL);
+	smp_store_release(&ivshmem->dev.header->guest_state, cpu_to_le32(TMEM_GUEST_DETACHED));
+	tmem_ivshmem_ring(ivshmem);
+	tmem_free(ivshmem, pci);
+}
+
+static const struct pci_device_id tmem_ivshmem_ids[] = {
+	{ PCI_DEVICE(TMEM_PCI_VENDOR, TMEM_PCI_DEVICE) },
+	{ }
+};
+MODULE_DEVICE_TABLE(pci, tmem_ivshmem_ids);
+
+static struct pci_driver tmem_ivshmem_driver = {
+	.name = "tmem",
+	.id_table = tmem_ivshmem_ids,
+	.probe = tmem_ivshmem_probe,
+	.remove = tmem_ivshmem_remove,
+	.driver.suppress_bind_attrs = true,
+};
+
+int tmem_ivshmem_init(void)
+{
+	return pci_register_driver(&tmem_ivshmem_driver);
+}
+
+void tmem_ivshmem_exit(void)
+{
+	pci_unregister_driver(&tmem_ivshmem_driver);
+}
