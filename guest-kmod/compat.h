@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Every difference between kernel versions, and every symbol that a stock kernel does not export.
+ * Every difference between kernel versions, and every symbol that a stock kernel does not
+ * export.
  *
- * 6.1: frontswap is in, but neither frontswap_register_ops() nor swap_info[] is exported. A kprobe on
- * kallsyms_lookup_name() finds them (the kprobe is removed again at once).
+ * 6.1: frontswap is in, but neither frontswap_register_ops() nor swap_info[] is exported. A
+ * kprobe on kallsyms_lookup_name() finds them (the kprobe is removed again at once).
  */
 #ifndef TMEM_COMPAT_H
 #define TMEM_COMPAT_H

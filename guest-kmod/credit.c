@@ -2,9 +2,9 @@
 /*
  * Credits: slots that the host has promised us, taken off its ring one by one.
  *
- * A slot is ours from the take to the put that names it. None left means that a put is refused at once,
- * with no word to the host. Called from stores and gets, which are process context; nothing here
- * sleeps or allocates after the start.
+ * A slot is ours from the take to the put that names it. None left means that a put is refused
+ * at once, with no word to the host. Called from stores and gets, which are process context;
+ * nothing here sleeps or allocates after the start.
  */
 #include <linux/bitmap.h>
 #include <linux/mm.h>
@@ -36,6 +36,7 @@ void *tmem_slot(struct tmem_device *dev, u32 slot)
 /* Takes the next slot off the ring; false when there is none. A bad one is skipped and counted. */
 static bool tmem_credit_from_ring(struct tmem_device *dev, u32 *slot)
 {
+	/* Pairs with the host's release: the ring's entries are written before the tail. */
 	u32 tail = le32_to_cpu(smp_load_acquire(&dev->header->credit_tail));
 	u32 next;
 
@@ -47,6 +48,7 @@ static bool tmem_credit_from_ring(struct tmem_device *dev, u32 *slot)
 		next = dev->credit_head & (dev->credit_entries - 1);
 		*slot = le32_to_cpu(READ_ONCE(dev->credit_ring[next]));
 		dev->credit_head++;
+		/* The entry is read before the host may write it anew. */
 		smp_store_release(&dev->header->credit_head, cpu_to_le32(dev->credit_head));
 		if (*slot < dev->slot_count && !__test_and_set_bit(*slot, dev->in_hand))
 			return true;

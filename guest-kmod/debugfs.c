@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * /sys/kernel/debug/tmem: stats (name and number a line), put_latency and get_latency (nanoseconds
- * and count a line).
+ * /sys/kernel/debug/tmem: stats (name and number a line), put_latency and get_latency
+ * (nanoseconds and count a line).
  */
 #include <linux/debugfs.h>
 #include <linux/seq_file.h>

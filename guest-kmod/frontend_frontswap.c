@@ -2,15 +2,15 @@
 /*
  * The frontswap front end: each swap type is a pool, each swap offset a page in it.
  *
- * init() opens the pool at swapon and the area call destroys it at swapoff, so puts to a swapped-off
- * type fail by themselves until the next init. Two bits a swap slot are kept here. `present`: we have
- * put it, so a load may be asked for; a slot that is not present is never asked for. `pending`: its
- * flush found the queue full and is the worker's to post; until then its puts are refused, so that the
- * late flush cannot drop a newer page.
+ * init() opens the pool at swapon and the area call destroys it at swapoff, so puts to a
+ * swapped-off type fail by themselves until the next init. Two bits a swap slot are kept here.
+ * `present`: we have put it, so a load may be asked for; a slot that is not present is never
+ * asked for. `pending`: its flush found the queue full and is the worker's to post; until then
+ * its puts are refused, so that the late flush cannot drop a newer page.
  *
- * Contexts (mm/page_io.c, mm/swapfile.c of 6.1): init and area may sleep; store and load may sleep, with
- * the page locked, inside reclaim or a fault: nothing here allocates. invalidate_page comes under
- * si->lock with interrupts off: it only posts.
+ * Contexts (mm/page_io.c, mm/swapfile.c of 6.1): init and area may sleep; store and load may
+ * sleep, with the page locked, inside reclaim or a fault: nothing here allocates.
+ * invalidate_page comes under si->lock with interrupts off: it only posts.
  */
 #include <linux/bitmap.h>
 #include <linux/delay.h>
@@ -23,7 +23,7 @@
 #include "compat.h"
 #include "tmem.h"
 
-/* One swap type. Set up by init, before any other hook of that type; taken down by the area call. */
+/* One swap type: set up by init, before any other hook, taken down by the area call. */
 struct tmem_area {
 	int pool;			/* -1: none, every put is refused */
 	unsigned long slots;		/* bits in each bitmap */
@@ -47,7 +47,7 @@ static struct tmem_key tmem_area_key(unsigned int type, pgoff_t offset)
 	return key;
 }
 
-/* Posts each pending flush, then lets its slot be put again: in this order. Process context. */
+/* Posts each pending flush, then lets its slot be put again, in this order. May sleep. */
 static void tmem_area_drain(struct work_struct *work)
 {
 	struct tmem_area *area = container_of(work, struct tmem_area, drain);
@@ -60,6 +60,7 @@ static void tmem_area_drain(struct work_struct *work)
 		/* swapoff drops the whole pool: it need not wait for a host that does not answer. */
 		while (READ_ONCE(area->slots) && tmem_flush_page(dev, &key))
 			usleep_range(200, 400);
+		/* Pairs with smp_rmb() in store: who sees the bit clear posts after our flush. */
 		smp_mb__before_atomic();
 		clear_bit(offset, area->pending);
 		cond_resched();
@@ -148,6 +149,7 @@ static int tmem_frontswap_store(unsigned int type, pgoff_t offset, struct page *
 		return tmem_refuse(dev, type, offset);
 	if (test_bit(offset, area->pending))
 		return tmem_refuse(dev, type, offset);
+	/* Pairs with the drain worker's barrier. */
 	smp_rmb();
 	key = tmem_area_key(type, offset);
 	ret = tmem_put_page(dev, &key, page);
@@ -168,9 +170,9 @@ static int tmem_frontswap_store(unsigned int type, pgoff_t offset, struct page *
 }
 
 /*
- * swap_readpage(): page locked, in a fault or swapoff; may sleep. 0 when the page is filled, -1 when it
- * is on disk. Up to 6.5 a failure would silently read a disk slot that was never written, so
- * for a page that is here there is no failing: it waits.
+ * swap_readpage(): page locked, in a fault or swapoff; may sleep. 0 when the page is filled,
+ * -1 when it is on disk. Up to 6.5 a failure would silently read a disk slot that was never
+ * written, so for a page that is here there is no failing: it waits.
  */
 static int tmem_frontswap_load(unsigned int type, pgoff_t offset, struct page *page)
 {

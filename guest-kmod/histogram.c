@@ -2,6 +2,7 @@
 /*
  * Latency histograms: per-CPU counts, eight buckets for each power of two of nanoseconds.
  */
+#include <linux/bits.h>
 #include <linux/log2.h>
 #include <linux/percpu.h>
 #include <linux/seq_file.h>
@@ -9,7 +10,7 @@
 #include "tmem.h"
 
 #define TMEM_SUB_BITS	3
-#define TMEM_SUBS	(1 << TMEM_SUB_BITS)
+#define TMEM_SUBS	BIT(TMEM_SUB_BITS)
 /* Up to 2^40 ns, about 18 minutes; longer ones count in the last bucket. */
 #define TMEM_BUCKETS	(38 * TMEM_SUBS)
 

@@ -2,9 +2,9 @@
 /*
  * Queues: posting descriptors, waiting for replies, sleeping and waking.
  *
- * The shared words are the host's to change at any moment: each is read once into a local, and the
- * local is checked. Our own counters are kept here and only published. Posting works in any context;
- * waiting may sleep.
+ * The shared words are the host's to change at any moment: each is read once into a local, and
+ * the local is checked. Our own counters are kept here and only published. Posting works in
+ * any context; waiting may sleep.
  */
 #include <linux/bitmap.h>
 #include <linux/jiffies.h>
@@ -63,8 +63,8 @@ void tmem_queues_free(struct tmem_device *dev)
 }
 
 /*
- * The queue of a key. The host needs only that a key always takes the same one; neighbouring pages
- * take different ones so that CPUs seldom meet.
+ * The queue of a key. The host needs only that a key always takes the same one; neighbouring
+ * pages take different ones so that CPUs seldom meet.
  */
 struct tmem_queue *tmem_queue_of(struct tmem_device *dev, const struct tmem_key *key)
 {
@@ -76,20 +76,23 @@ struct tmem_queue *tmem_queue_of(struct tmem_device *dev, const struct tmem_key 
 /* How many descriptors the host has answered; our own tail if it claims more than we posted. */
 static u32 tmem_queue_head(struct tmem_queue *queue, u32 tail)
 {
+	/* Pairs with the host's release: replies are written before the head. */
 	u32 head = le32_to_cpu(smp_load_acquire(&queue->control->head));
 
 	return tail - head <= queue->entries ? head : tail - queue->entries;
 }
 
 /*
- * Wakes a sleeping host, once for each time that it said it would sleep. Any context. The barrier
- * pairs with the host's: either it sees our tail after it announced its sleep, or we see that.
+ * Wakes a sleeping host, once for each time that it said it would sleep. Any context. The
+ * barrier pairs with the host's: either it sees our tail after it announced its sleep, or we
+ * see that.
  */
 static void tmem_queue_kick(struct tmem_device *dev)
 {
 	u32 sleep;
 	u32 rung;
 
+	/* Our tail before their sleep word; see above. */
 	smp_mb();
 	sleep = le32_to_cpu(READ_ONCE(dev->header->host_sleep));
 	if (!(sleep & 1))
@@ -102,9 +105,9 @@ static void tmem_queue_kick(struct tmem_device *dev)
 }
 
 /*
- * Posts a descriptor. Any context, interrupts on or off. With @wait the reply's place is kept until
- * tmem_queue_reap() or tmem_queue_abandon(). @sequence may be NULL.
- * Returns 0, or -EAGAIN when the queue has no room.
+ * Posts a descriptor. Any context, interrupts on or off. With @wait the reply's place is kept
+ * until tmem_queue_reap() or tmem_queue_abandon(). @sequence may be NULL. Returns 0, or
+ * -EAGAIN when the queue has no room.
  */
 int tmem_queue_post(struct tmem_device *dev, struct tmem_queue *queue,
 		    const struct tmem_descriptor *descriptor, bool wait, u32 *sequence)
@@ -128,6 +131,7 @@ int tmem_queue_post(struct tmem_device *dev, struct tmem_queue *queue,
 	if (wait)
 		__set_bit(place, queue->busy);
 	queue->tail = tail + 1;
+	/* The descriptor before the tail that covers it. */
 	smp_store_release(&queue->control->tail, cpu_to_le32(tail + 1));
 	spin_unlock_irqrestore(&queue->lock, flags);
 	if (sequence)
@@ -138,6 +142,7 @@ int tmem_queue_post(struct tmem_device *dev, struct tmem_queue *queue,
 
 static bool tmem_queue_answered(struct tmem_queue *queue, u32 sequence)
 {
+	/* Pairs with the host's release: the reply is written before the head. */
 	u32 head = le32_to_cpu(smp_load_acquire(&queue->control->head));
 
 	return (s32)(head - sequence) > 0;
@@ -168,6 +173,7 @@ static void tmem_queue_arm(struct tmem_queue *queue)
 	queue->sleep_count = (queue->sleep_count + 2) | 1;
 	WRITE_ONCE(queue->control->guest_sleep, cpu_to_le32(queue->sleep_count));
 	spin_unlock_irqrestore(&queue->lock, flags);
+	/* Our sleep word before the last look at their head. */
 	smp_mb();
 }
 
@@ -185,8 +191,8 @@ static void tmem_queue_count_sleeper(struct tmem_queue *queue, int change)
 }
 
 /*
- * Waits until the host has answered @sequence: spins, then sleeps without being interruptible. May
- * sleep. @timeout in jiffies. Returns 0 or -ETIMEDOUT; never waits in atomic context.
+ * Waits until the host has answered @sequence: spins, then sleeps without being interruptible.
+ * May sleep. @timeout in jiffies. Returns 0 or -ETIMEDOUT; never waits in atomic context.
  */
 int tmem_queue_wait(struct tmem_device *dev, struct tmem_queue *queue, u32 sequence,
 		    unsigned long timeout)

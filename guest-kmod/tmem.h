@@ -2,12 +2,13 @@
 /*
  * The guest's side of tmem: what its files share.
  *
- * Layers, each of which knows only the one beneath it: front ends (frontend_*.c) turn a kernel hook
- * into a tmem operation (tmem_op.c), which takes a credit (credit.c), posts on a queue (queue.c)
- * and rings over a transport (transport_*.c). PROTOCOL.md is the text that all of it follows.
+ * Layers, each of which knows only the one beneath it: front ends (frontend_*.c) turn a kernel
+ * hook into a tmem operation (tmem_op.c), which takes a credit (credit.c), posts on a queue
+ * (queue.c) and rings over a transport (transport_*.c). PROTOCOL.md is the text that all of it
+ * follows.
  *
- * There is one device, made at probe and never freed while the module lives: frontswap cannot be
- * unregistered, so a hook may come at any time.
+ * There is one device, made at probe and never freed while the module lives: frontswap cannot
+ * be unregistered, so a hook may come at any time.
  */
 #ifndef TMEM_H
 #define TMEM_H
@@ -36,7 +37,7 @@ struct tmem_counters {
 	atomic64_t puts;		/* puts that the host took */
 	atomic64_t refused_credit;	/* puts refused here: no credit, or the host said refuse */
 	atomic64_t refused_host;	/* puts that the host refused */
-	atomic64_t refused_other;	/* compound page, no pool, key out of range, flush pending */
+	atomic64_t refused_other;	/* compound page, no pool, bad key, flush pending */
 	atomic64_t gets;		/* gets that hit */
 	atomic64_t lost;		/* gets of a page that we put and the host does not have */
 	atomic64_t flushes;		/* flushes posted */
@@ -55,7 +56,7 @@ struct tmem_queue {
 	struct tmem_queue_control *control;	/* shared */
 	struct tmem_descriptor *descriptors;	/* shared */
 	struct tmem_reply *replies;	/* shared */
-	unsigned long *busy;		/* places whose reply a waiter has yet to read; under lock */
+	unsigned long *busy;		/* places whose reply is yet to be read; under lock */
 	u32 tail;			/* descriptors posted; under lock */
 	u32 entries;			/* power of two */
 	u32 sleep_count;		/* last value of guest_sleep; under lock */

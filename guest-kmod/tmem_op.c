@@ -2,8 +2,8 @@
 /*
  * tmem's operations, as front ends see them.
  *
- * Results are Xen's: 1 success, 0 miss, negative errno. A put may always be refused; a get of a page
- * that was put never returns other bytes: it waits, however long the host is away.
+ * Results are Xen's: 1 success, 0 miss, negative errno. A put may always be refused; a get of
+ * a page that was put never returns other bytes: it waits, however long the host is away.
  */
 #include <linux/delay.h>
 #include <linux/highmem.h>
@@ -105,9 +105,9 @@ static int tmem_post_put(struct tmem_device *dev, struct tmem_queue *queue,
 /*
  * Copies @page to the host under @key. May sleep, with the page locked; allocates nothing.
  *
- * Returns 1 when the host holds the page. Otherwise it does not: -ENOSPC when the host dropped the
- * page that was there, -EBUSY when it was never asked (an older page, if any, is still there),
- * -ETIMEDOUT when it was asked and did not answer (the caller must flush the key).
+ * Returns 1 when the host holds the page. Otherwise it does not: -ENOSPC when the host dropped
+ * the page that was there, -EBUSY when it was never asked (an older page, if any, is still
+ * there), -ETIMEDOUT when it was asked and did not answer (the caller must flush the key).
  */
 int tmem_put_page(struct tmem_device *dev, const struct tmem_key *key, struct page *page)
 {

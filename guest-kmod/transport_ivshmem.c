@@ -2,8 +2,9 @@
 /*
  * The ivshmem transport: QEMU's ivshmem-doorbell device (docs/specs/ivshmem-spec), revision 1.
  *
- * BAR 0 has the doorbell, BAR 2 is the region, MSI-X vector i wakes the waiters of queue i. Every number
- * in the header is checked against the BAR before it is used (PROTOCOL.md section 3).
+ * BAR 0 has the doorbell, BAR 2 is the region, MSI-X vector i wakes the waiters of queue i.
+ * Every number in the header is checked against the BAR before it is used (PROTOCOL.md section
+ * 3).
  */
 #include <linux/delay.h>
 #include <linux/interrupt.h>
@@ -72,7 +73,7 @@ static bool tmem_in_range(u32 value, u32 least, u32 most)
 	return value >= least && value <= most && is_power_of_2(value);
 }
 
-/* Copies the geometry and checks it: header, queues, credit ring, slots, in this order, in the BAR. */
+/* Copies the geometry and checks it: header, queues, credit ring, slots, all in the BAR. */
 static int tmem_read_geometry(struct tmem_header *header, size_t bytes, struct tmem_geometry *to)
 {
 	u64 end;
@@ -110,6 +111,7 @@ static int tmem_check_identity(struct device *parent, struct tmem_header *header
 {
 	u32 version;
 
+	/* The host writes magic_lo last: whoever sees it sees the rest. */
 	if (le32_to_cpu(smp_load_acquire(&header->magic_lo)) != TMEM_MAGIC_LO ||
 	    le32_to_cpu(READ_ONCE(header->magic_hi)) != TMEM_MAGIC_HI) {
 		dev_err(parent, "shared memory holds no tmem header: is a tmem host behind it?\n");
@@ -203,14 +205,16 @@ static int tmem_attach(struct tmem_ivshmem *ivshmem, struct pci_dev *pci)
 	WRITE_ONCE(header->guest_peer, cpu_to_le32(ioread32(ivshmem->registers +
 							    TMEM_REG_IVPOSITION)));
 	WRITE_ONCE(header->guest_epoch, cpu_to_le32(dev->guest_epoch));
+	/* Our words before the state that offers them. */
 	smp_store_release(&header->guest_state, cpu_to_le32(TMEM_GUEST_ATTACHED));
 	dev->transport->ring(ivshmem);
 	for (waited = 0; waited < TMEM_ATTACH_MS; waited++) {
+		/* The host's counters are reset before it confirms. */
 		if (le32_to_cpu(smp_load_acquire(&header->session_epoch)) == dev->guest_epoch)
 			return 0;
 		usleep_range(1000, 1500);
 	}
-	smp_store_release(&header->guest_state, cpu_to_le32(TMEM_GUEST_DETACHED));
+	WRITE_ONCE(header->guest_state, cpu_to_le32(TMEM_GUEST_DETACHED));
 	dev_err(&pci->dev, "the tmem host did not answer within %u ms\n", TMEM_ATTACH_MS);
 	return -ETIMEDOUT;
 }
@@ -274,7 +278,7 @@ static int tmem_ivshmem_probe(struct pci_dev *pci, const struct pci_device_id *i
 		 dev->features & TMEM_FEATURE_POSTED_PUTS ? "posted" : "answered");
 	return 0;
 detach:
-	smp_store_release(&dev->header->guest_state, cpu_to_le32(TMEM_GUEST_DETACHED));
+	WRITE_ONCE(dev->header->guest_state, cpu_to_le32(TMEM_GUEST_DETACHED));
 fail:
 	tmem_free(ivshmem, pci);
 	return ret;
@@ -286,7 +290,7 @@ static void tmem_ivshmem_remove(struct pci_dev *pci)
 
 	/* Only before a front end holds the device: from then on the module is pinned. */
 	tmem_device_publish(NULL);
-	smp_store_release(&ivshmem->dev.header->guest_state, cpu_to_le32(TMEM_GUEST_DETACHED));
+	WRITE_ONCE(ivshmem->dev.header->guest_state, cpu_to_le32(TMEM_GUEST_DETACHED));
 	tmem_ivshmem_ring(ivshmem);
 	tmem_free(ivshmem, pci);
 }
