@@ -1,0 +1,231 @@
+/**
+ * Debian packages through a private apt: own lists, cache and state under a folder the caller owns, so
+ * it needs no root and changes nothing on the machine. apt checks every file against Debian's archive
+ * keyring. The mirror is the one the machine is configured with, or the caller's; the machine's proxy
+ * settings stay in force.
+ */
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ImagesError } from './errors.js';
+import type { Progress } from './progress.js';
+import { lastLines, type RunResult, run } from './run.js';
+
+const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
+const DEBIAN_SUITE =
+  /^(bullseye|bookworm|trixie|forky|duke|sid|stable|oldstable|oldoldstable|testing|unstable)\b/;
+const UPDATE_TIMEOUT_MS = 5 * 60_000;
+const DOWNLOAD_TIMEOUT_MS = 20 * 60_000;
+const QUERY_TIMEOUT_MS = 60_000;
+
+export interface AptOptions {
+  /** Folder for this apt's own state; made when missing. */
+  dir: string;
+  /** Debian suite, such as `bookworm`. Its -updates and -security are used too. */
+  suite: string;
+  /** Base URL of a Debian mirror; the machine's own when not given. */
+  mirror?: string | undefined;
+  progress: Progress;
+}
+
+interface Sites {
+  main: string;
+  security: string | undefined;
+}
+
+/** What one stanza of `apt-cache show` says, keys as apt writes them. */
+export type PackageStanza = ReadonlyMap<string, string>;
+
+export class PrivateApt {
+  readonly #dir: string;
+  readonly #suite: string;
+  readonly #progress: Progress;
+
+  private constructor(options: AptOptions) {
+    this.#dir = options.dir;
+    this.#suite = options.suite;
+    this.#progress = options.progress;
+  }
+
+  /** Configures apt and downloads the package lists. Errors: KERNEL_FETCH_FAILED. */
+  static async open(options: AptOptions): Promise<PrivateApt> {
+    if (!existsSync(KEYRING)) {
+      throw new ImagesError(
+        'KERNEL_FETCH_FAILED',
+        `${KEYRING} is missing, so Debian packages cannot be checked; ` +
+          'install debian-archive-keyring, or give your own kernel image and build folder',
+      );
+    }
+    const sites = options.mirror
+      ? mirrorSites(options.mirror)
+      : parseSites(await indexTargets(), options.suite);
+    const apt = new PrivateApt(options);
+    options.progress(`reading package lists of Debian ${options.suite} from ${sites.main}`);
+    let result = await apt.#update(sites);
+    if (result.code !== 0 && options.mirror && sites.security) {
+      options.progress('the mirror may have no security suite: trying without');
+      result = await apt.#update({ main: sites.main, security: undefined });
+    }
+    if (result.code !== 0) {
+      throw fetchError(`apt-get update failed for suite ${options.suite}`, result.output);
+    }
+    return apt;
+  }
+
+  /** The candidate version's stanza. Errors: KERNEL_FETCH_FAILED when the package is not there. */
+  async show(name: string): Promise<PackageStanza> {
+    const result = await this.#apt(
+      'apt-cache',
+      ['show', '--no-all-versions', name],
+      QUERY_TIMEOUT_MS,
+    );
+    const stanza = parseStanza(result.stdout);
+    if (result.code !== 0 || !stanza.has('Package')) {
+      throw fetchError(`package ${name} is not in Debian ${this.#suite}`, result.output);
+    }
+    return stanza;
+  }
+
+  /** Downloads packages (`name` or `name=version`) and returns the paths of the .deb files. */
+  async download(packages: string[]): Promise<string[]> {
+    const dir = join(this.#dir, 'debs');
+    await mkdir(dir, { recursive: true });
+    for (const name of packages) this.#progress(`downloading ${name}`);
+    const result = await this.#apt('apt-get', ['download', '-q', ...packages], DOWNLOAD_TIMEOUT_MS);
+    if (result.code !== 0) {
+      throw fetchError(`downloading ${packages.join(' ')} failed`, result.output);
+    }
+    const files = await readdir(dir);
+    return packages.map((wanted) => {
+      const name = wanted.split('=')[0]!;
+      const file = files.find((candidate) => candidate.startsWith(`${name}_`));
+      if (!file) throw fetchError(`apt-get download left no file for ${name}`, result.output);
+      return join(dir, file);
+    });
+  }
+
+  async #update(sites: Sites): Promise<RunResult> {
+    for (const sub of ['lists/partial', 'archives/partial', 'etc', 'debs']) {
+      await mkdir(join(this.#dir, sub), { recursive: true });
+    }
+    await writeFile(join(this.#dir, 'status'), '');
+    await writeFile(join(this.#dir, 'etc/sources.list'), sourcesList(sites, this.#suite));
+    await writeFile(join(this.#dir, 'apt.conf'), aptConf(this.#dir));
+    return this.#apt('apt-get', ['update', '-q'], UPDATE_TIMEOUT_MS);
+  }
+
+  #apt(program: 'apt-get' | 'apt-cache', args: string[], timeoutMs: number) {
+    // -c comes after the machine's own apt.conf.d, so it wins; hooks found there are cleared in it.
+    return run(program, ['-c', join(this.#dir, 'apt.conf'), ...args], {
+      cwd: join(this.#dir, 'debs'),
+      env: { ...process.env, LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive' },
+      timeoutMs,
+    });
+  }
+}
+
+function fetchError(what: string, output: string): ImagesError {
+  const message =
+    `${what}:\n${lastLines(output, 6)}\n` +
+    'Check the network and the mirror (option mirror, or the machine’s apt sources), ' +
+    'or give your own kernel image and build folder.';
+  return new ImagesError('KERNEL_FETCH_FAILED', message);
+}
+
+async function indexTargets(): Promise<string> {
+  const format = '$(SITE)|$(RELEASE)|$(COMPONENT)|$(ORIGIN)';
+  try {
+    const result = await run('apt-get', ['indextargets', '--format', format], {
+      timeoutMs: QUERY_TIMEOUT_MS,
+    });
+    return result.stdout;
+  } catch (cause) {
+    throw new ImagesError(
+      'KERNEL_FETCH_FAILED',
+      'apt-get is not on this machine, so no Debian kernel can be fetched; ' +
+        'run on a Debian-like machine, or give your own kernel image and build folder',
+      { cause },
+    );
+  }
+}
+
+/** Picks the Debian mirrors out of `SITE|RELEASE|COMPONENT|ORIGIN` lines. Exported for its test. */
+export function parseSites(targets: string, suite: string): Sites {
+  let main: string | undefined;
+  let security: string | undefined;
+  for (const line of targets.split('\n')) {
+    const [site, release, component, origin] = line.trim().split('|');
+    if (!site || !release || component !== 'main') continue;
+    // ORIGIN is known only once lists were downloaded; a fresh image has none, so go by the suite.
+    if (origin ? origin !== 'Debian' : !DEBIAN_SUITE.test(release)) continue;
+    if (release.includes('-security') || release.includes('/updates')) security ??= site;
+    else main ??= site;
+  }
+  if (!main) {
+    throw new ImagesError(
+      'KERNEL_FETCH_FAILED',
+      `this machine’s apt sources name no Debian mirror, and Debian ${suite} packages are needed; ` +
+        'give the URL of a Debian mirror (option mirror), or your own kernel image and build folder',
+    );
+  }
+  return { main, security };
+}
+
+function mirrorSites(mirror: string): Sites {
+  const main = mirror.replace(/\/+$/, '');
+  // Debian mirrors carry the security archive beside the main one, in <root>/debian-security.
+  const security = main.endsWith('/debian') ? `${main}-security` : undefined;
+  return { main, security };
+}
+
+function sourcesList(sites: Sites, suite: string): string {
+  const options = `[signed-by=${KEYRING} arch=amd64]`;
+  const lines = [
+    `deb ${options} ${sites.main} ${suite} main`,
+    `deb ${options} ${sites.main} ${suite}-updates main`,
+  ];
+  if (sites.security) lines.push(`deb ${options} ${sites.security} ${suite}-security main`);
+  return `${lines.join('\n')}\n`;
+}
+
+function aptConf(dir: string): string {
+  return [
+    '#clear APT::Update::Pre-Invoke;',
+    '#clear APT::Update::Post-Invoke;',
+    '#clear APT::Update::Post-Invoke-Success;',
+    '#clear DPkg;',
+    '#clear APT::Architectures;',
+    'APT::Architecture "amd64";',
+    'APT::Architectures { "amd64"; };',
+    // Files are ours, not root's: no switch to apt's own user, and no need for it.
+    'APT::Sandbox::User "";',
+    'Acquire::Languages "none";',
+    'Acquire::PDiffs "false";',
+    'Acquire::Check-Valid-Until "false";',
+    'Acquire::Retries "2";',
+    'Acquire::http::Timeout "30";',
+    `Dir::State "${dir}";`,
+    `Dir::State::status "${dir}/status";`,
+    `Dir::State::lists "${dir}/lists";`,
+    `Dir::Cache "${dir}";`,
+    `Dir::Cache::archives "${dir}/archives";`,
+    `Dir::Etc::sourcelist "${dir}/etc/sources.list";`,
+    `Dir::Etc::sourceparts "${dir}/etc/none";`,
+    `Dir::Etc::preferences "${dir}/etc/none";`,
+    `Dir::Etc::preferencesparts "${dir}/etc/none";`,
+    '',
+  ].join('\n');
+}
+
+/** The first stanza of a Packages-like text; continuation lines are dropped. Exported for its test. */
+export function parseStanza(text: string): PackageStanza {
+  const fields = new Map<string, string>();
+  for (const line of text.split('\n')) {
+    if (line === '' && fields.size > 0) break;
+    const colon = line.indexOf(': ');
+    if (colon > 0 && !line.startsWith(' ')) {
+      fields.set(line.slice(0, colon), line.slice(colon + 2).trim());
+    }
+  }
+  return fields;
+}

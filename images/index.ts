@@ -1,0 +1,20 @@
+/**
+ * What boots in the guest: kernels, modules built for them, guest programs, initramfs images, and the
+ * host end of the guest agent. Nothing here starts QEMU; callers own what the functions return paths to.
+ */
+export type { ImagesErrorCode } from './errors.js';
+export { ImagesError } from './errors.js';
+export type { ConnectOptions, ExecOptions, ExecResult, GuestHello } from './guest/agent.js';
+export { GuestAgent } from './guest/agent.js';
+export type { GuestProcess } from './guest/process.js';
+export type { BuildInitramfsOptions } from './initramfs/initramfs.js';
+export { BASE_MODULES, buildInitramfs, GUEST_KERNEL_ARGS } from './initramfs/initramfs.js';
+export type { BuildModuleOptions } from './kernels/build-module.js';
+export { buildModule } from './kernels/build-module.js';
+export type { KernelEntry } from './kernels/catalogue.js';
+export { kernelCatalogue } from './kernels/catalogue.js';
+export type { EnsureKernelOptions, Kernel, UserKernel } from './kernels/kernel.js';
+export { ensureKernel } from './kernels/kernel.js';
+export type { Progress } from './progress.js';
+export type { GuestTools } from './tools.js';
+export { buildGuestTools } from './tools.js';

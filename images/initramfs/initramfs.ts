@@ -1,0 +1,116 @@
+/**
+ * Packs the guest's root file system: init, busybox under all its names, the workloads, kernel modules
+ * in the order in which init loads them, and whatever of the host the caller wants in it. The archive
+ * is not compressed: unpacking under emulation costs more than reading.
+ */
+import { rename, rm } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import { ImagesError } from '../errors.js';
+import type { Kernel } from '../kernels/kernel.js';
+import { ModuleIndex } from '../kernels/modules.js';
+import { lastLines, run } from '../run.js';
+import type { GuestTools } from '../tools.js';
+import { CpioWriter } from './cpio.js';
+import { addHostPaths } from './host-paths.js';
+
+/** What every guest needs: the agent's port and disks. */
+export const BASE_MODULES: readonly string[] = ['virtio_pci', 'virtio_console', 'virtio_blk'];
+
+/**
+ * Kernel command line for these images: the console on the first serial port, a panic that ends the
+ * machine, zswap out of the way of the tmem module, and a root that is never swapped itself (a root on
+ * tmpfs would put busybox into the very swap under test).
+ */
+export const GUEST_KERNEL_ARGS: readonly string[] = [
+  'console=ttyS0',
+  'quiet',
+  'panic=-1',
+  'rootfstype=ramfs',
+  'initcall_blacklist=init_zswap,zswap_init',
+];
+
+const APPLETS_TIMEOUT_MS = 10_000;
+
+export interface BuildInitramfsOptions {
+  kernel: Kernel;
+  tools: GuestTools;
+  /** Modules to load at boot, by name; dependencies are found, built-in ones skipped. */
+  kernelModules: readonly string[];
+  /** Further .ko files, put into /lib/tmem/ and not loaded. */
+  moduleFiles: readonly string[];
+  /** Host programs, files or folders, at the same path in the guest; names are looked up in PATH. */
+  withPaths: readonly string[];
+  /** Path of the archive. */
+  output: string;
+}
+
+/**
+ * Writes the archive and returns its path; it appears only when complete.
+ * Errors: KERNEL_MODULE_UNKNOWN, MODULE_INVALID, INITRAMFS_PATH_MISSING, INITRAMFS_PATH_UNUSABLE,
+ * INITRAMFS_TOO_LARGE, TOOLS_MISSING.
+ */
+export async function buildInitramfs(options: BuildInitramfsOptions): Promise<string> {
+  const output = resolve(options.output);
+  const part = `${output}.${process.pid}.part`;
+  const archive = await CpioWriter.create(part);
+  try {
+    await addBase(archive, options.tools);
+    await addModules(archive, options);
+    await addHostPaths(archive, options.withPaths);
+    await archive.finish();
+    await rename(part, output);
+  } catch (error) {
+    await archive[Symbol.asyncDispose]();
+    await rm(part, { force: true });
+    throw error;
+  }
+  return output;
+}
+
+async function addBase(archive: CpioWriter, tools: GuestTools): Promise<void> {
+  for (const dir of ['dev', 'proc', 'sys', 'run', 'etc', 'bin', 'sbin', 'usr/bin', 'usr/sbin']) {
+    await archive.dir(dir);
+  }
+  await archive.dir('root', 0o700);
+  await archive.dir('tmp', 0o1777);
+  // The kernel opens this for init before anything is mounted.
+  await archive.charDevice('dev/console', 0o600, 5, 1);
+  await archive.charDevice('dev/null', 0o666, 1, 3);
+  await archive.copy('init', tools.init, 0o755);
+  await archive.file('etc/passwd', 'root:x:0:0:root:/root:/bin/sh\n', 0o644);
+  await archive.file('etc/group', 'root:x:0:\n', 0o644);
+  await archive.file('etc/hosts', '127.0.0.1 localhost\n', 0o644);
+  await archive.copy('bin/busybox', tools.busybox, 0o755);
+  for (const applet of await listApplets(tools.busybox)) {
+    await archive.symlink(applet, '/bin/busybox');
+  }
+  for (const [name, path] of tools.programs) await archive.copy(`usr/bin/${name}`, path, 0o755);
+}
+
+/** Paths such as `usr/bin/awk`, as busybox itself would install them. */
+async function listApplets(busybox: string): Promise<string[]> {
+  const result = await run(busybox, ['--list-full'], { timeoutMs: APPLETS_TIMEOUT_MS });
+  const applets = result.stdout.split('\n').filter((line) => line !== '');
+  if (result.code === 0 && applets.includes('bin/sh')) return applets;
+  throw new ImagesError(
+    'TOOLS_MISSING',
+    `${busybox} lists no applets, or has no shell:\n${lastLines(result.output, 5)}\n` +
+      'Install busybox-static, or remove this busybox so that Debian’s is fetched.',
+  );
+}
+
+async function addModules(archive: CpioWriter, options: BuildInitramfsOptions): Promise<void> {
+  const index = await ModuleIndex.open(options.kernel.modulesRoot);
+  const { root, files } = await index.loadOrder(options.kernelModules);
+  const base = `lib/modules/${options.kernel.release}`;
+  const list: string[] = [];
+  for (const file of files) {
+    await archive.copy(`${base}/${file}`, join(root, file), 0o644);
+    list.push(`/${base}/${file}\n`);
+  }
+  await archive.file('etc/modules-load', list.join(''), 0o644);
+  await archive.dir('lib/tmem');
+  for (const file of options.moduleFiles) {
+    await archive.copy(`lib/tmem/${basename(file)}`, file, 0o644);
+  }
+}

@@ -1,0 +1,137 @@
+/**
+ * The guest's own programs: init (with the agent) from images/guest/, one program for each file of
+ * images/workloads/, and busybox. All are static, so the guest needs no libraries for them. Compiled
+ * programs are cached under a hash of their sources.
+ */
+import { existsSync } from 'node:fs';
+import { chmod, mkdir, mkdtemp, open, readdir, rm } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import { PrivateApt } from './apt.js';
+import { ImagesError } from './errors.js';
+import { hashFiles, imagesSourceDir, listFiles, makeDirAtomic } from './files.js';
+import { withLock } from './lock.js';
+import type { Progress } from './progress.js';
+import { lastLines, run } from './run.js';
+
+const COMPILE_TIMEOUT_MS = 3 * 60_000;
+const EXTRACT_TIMEOUT_MS = 60_000;
+const CFLAGS = ['-static', '-O2', '-std=gnu11', '-Wall', '-Wextra'];
+const MACHINE_BUSYBOX = '/bin/busybox';
+const BUSYBOX_SUITE = 'bookworm';
+/** ELF-64: program header type of the dynamic linker's name; static programs have none. */
+const PT_INTERP = 3;
+
+export interface GuestTools {
+  /** PID 1 and guest agent. */
+  init: string;
+  busybox: string;
+  /** Workloads by program name, for /usr/bin in the guest. */
+  programs: ReadonlyMap<string, string>;
+}
+
+export interface BuildGuestToolsOptions {
+  cacheDir: string;
+  /** Base URL of a Debian mirror; used only when the machine has no static busybox. */
+  mirror?: string;
+  progress: Progress;
+}
+
+/** Errors: TOOLS_BUILD_FAILED, TOOLS_MISSING, KERNEL_FETCH_FAILED (busybox), LOCK_TIMEOUT. */
+export async function buildGuestTools(options: BuildGuestToolsOptions): Promise<GuestTools> {
+  const cacheDir = resolve(options.cacheDir);
+  const sources = imagesSourceDir();
+  const files = await listFiles(sources, (name) => /\.[ch]$/.test(name));
+  const mine = files.filter((file) => /^(guest|workloads)\//.test(file));
+  const dir = join(cacheDir, 'tools', await hashFiles(sources, mine, CFLAGS));
+  const workloads = mine.filter((file) => /^workloads\/[^/]+\.c$/.test(file));
+  if (!existsSync(dir)) {
+    options.progress('compiling the guest programs');
+    await mkdir(join(cacheDir, 'tools'), { recursive: true });
+    await makeDirAtomic(dir, async (part) => {
+      const guest = mine.filter((file) => /^guest\/[^/]+\.c$/.test(file));
+      await compile(sources, guest, join(part, 'init'));
+      for (const file of workloads) {
+        await compile(sources, [file], join(part, basename(file, '.c')));
+      }
+    });
+  }
+  const programs = workloads.map((file) => basename(file, '.c'));
+  return {
+    init: join(dir, 'init'),
+    busybox: await findBusybox(cacheDir, options),
+    programs: new Map(programs.map((name) => [name, join(dir, name)])),
+  };
+}
+
+async function compile(sources: string, files: string[], output: string): Promise<void> {
+  const paths = files.map((file) => join(sources, file));
+  const result = await run('gcc', [...CFLAGS, '-o', output, ...paths], {
+    env: { ...process.env, LC_ALL: 'C' },
+    timeoutMs: COMPILE_TIMEOUT_MS,
+  });
+  if (result.code === 0) return;
+  throw new ImagesError(
+    'TOOLS_BUILD_FAILED',
+    `compiling the guest program ${basename(output)} failed:\n${lastLines(result.output, 20)}\n` +
+      'A static C library is needed (Debian: libc6-dev).',
+  );
+}
+
+async function findBusybox(cacheDir: string, options: BuildGuestToolsOptions): Promise<string> {
+  if (await isStaticElf(MACHINE_BUSYBOX)) return MACHINE_BUSYBOX;
+  const dir = join(cacheDir, 'busybox');
+  const busybox = join(dir, 'busybox');
+  if (existsSync(busybox)) return busybox;
+  await withLock(cacheDir, 'busybox', async () => {
+    if (!existsSync(busybox)) await fetchBusybox(cacheDir, dir, options);
+  });
+  return busybox;
+}
+
+async function fetchBusybox(
+  cacheDir: string,
+  dir: string,
+  options: BuildGuestToolsOptions,
+): Promise<void> {
+  const work = await mkdtemp(join(cacheDir, '.apt-'));
+  try {
+    const { mirror, progress } = options;
+    const apt = await PrivateApt.open({ dir: work, suite: BUSYBOX_SUITE, mirror, progress });
+    const [deb] = await apt.download(['busybox-static']);
+    await makeDirAtomic(dir, async (part) => {
+      const unpacked = join(work, 'root');
+      await run('dpkg-deb', ['-x', deb!, unpacked], { timeoutMs: EXTRACT_TIMEOUT_MS });
+      for (const sub of ['bin', 'usr/bin']) {
+        const names = existsSync(join(unpacked, sub)) ? await readdir(join(unpacked, sub)) : [];
+        if (!names.includes('busybox')) continue;
+        await run('cp', [join(unpacked, sub, 'busybox'), part], { timeoutMs: EXTRACT_TIMEOUT_MS });
+        await chmod(join(part, 'busybox'), 0o755);
+        return;
+      }
+      throw new ImagesError('TOOLS_MISSING', 'the package busybox-static holds no busybox');
+    });
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+/** Whether `path` is an x86-64 program that needs no dynamic linker. */
+export async function isStaticElf(path: string): Promise<boolean> {
+  if (!existsSync(path)) return false;
+  const file = await open(path, 'r');
+  try {
+    const head = Buffer.alloc(4096);
+    const { bytesRead } = await file.read(head, 0, head.length, 0);
+    if (bytesRead < 64 || head.readUInt32BE(0) !== 0x7f454c46 || head[4] !== 2) return false;
+    const offset = Number(head.readBigUInt64LE(0x20));
+    const size = head.readUInt16LE(0x36);
+    const count = head.readUInt16LE(0x38);
+    if (head.readUInt16LE(0x12) !== 62 || offset + size * count > bytesRead) return false;
+    for (let index = 0; index < count; index += 1) {
+      if (head.readUInt32LE(offset + index * size) === PT_INTERP) return false;
+    }
+    return true;
+  } finally {
+    await file.close();
+  }
+}
