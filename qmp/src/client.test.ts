@@ -44,7 +44,7 @@ describe('connecting', () => {
       `{"event":"${name}","timestamp":{"seconds":1,"microseconds":2}}\r\n`;
     await using both = await pair({ beforeGreeting: line('RESET'), afterGreeting: line('STOP') });
     using late = both.client.listen();
-    using all = both.client.listen([], undefined, { replay: true });
+    using all = both.client.listen(undefined, undefined, { replay: true });
     expect(late.waiting).toBe(0);
     expect(all.drain().map((event) => event.event)).toEqual(['RESET', 'STOP']);
   });
