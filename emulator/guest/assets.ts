@@ -1,0 +1,62 @@
+/**
+ * What a guest boots from: kernel, our module built for it, and an initramfs with both.
+ *
+ * Kernels, modules and tools are cached (images/); the initramfs is a run's own, since `--with` differs.
+ */
+import { join } from 'node:path';
+import {
+  BASE_MODULES,
+  buildGuestTools,
+  buildInitramfs,
+  buildModule,
+  ensureKernel,
+  type Kernel,
+  type Progress,
+  type UserKernel,
+} from '../../images/index.js';
+import { packageRoot, type RunDir } from './paths.js';
+
+export interface AssetOptions {
+  /** A catalogue name, or the user's own image and build folder. */
+  readonly kernel: string | UserKernel;
+  readonly cacheDir: string;
+  readonly mirror?: string;
+  readonly progress: Progress;
+}
+
+export interface Assets {
+  readonly kernel: Kernel;
+  readonly initramfs: string;
+}
+
+/** Fetches and builds what is missing of kernel, module and tools. Later calls need no network. */
+export async function prepare(options: AssetOptions): Promise<{ kernel: Kernel; module: string }> {
+  const { cacheDir, progress } = options;
+  const mirror = options.mirror === undefined ? {} : { mirror: options.mirror };
+  const kernel = await ensureKernel(options.kernel, { cacheDir, progress, ...mirror });
+  const module = await buildModule(kernel, {
+    sourceDir: join(packageRoot, 'guest-kmod'),
+    name: 'tmem',
+    cacheDir,
+    progress,
+  });
+  await buildGuestTools({ cacheDir, progress, ...mirror });
+  return { kernel, module };
+}
+
+/** As `prepare`, and packs an initramfs into the run's folder. */
+export async function makeAssets(
+  options: AssetOptions & { readonly with: readonly string[]; readonly modules: readonly string[] },
+  runDir: RunDir,
+): Promise<Assets> {
+  const { kernel, module } = await prepare(options);
+  const initramfs = await buildInitramfs({
+    kernel,
+    tools: await buildGuestTools({ cacheDir: options.cacheDir, progress: options.progress }),
+    kernelModules: [...BASE_MODULES, ...options.modules],
+    moduleFiles: [module],
+    withPaths: [...options.with],
+    output: runDir.file('initramfs.cpio'),
+  });
+  return { kernel, initramfs };
+}

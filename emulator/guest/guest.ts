@@ -1,0 +1,340 @@
+/**
+ * A guest that runs: QEMU, the agent in it, and the store that holds its swap.
+ *
+ * `bootGuest` makes all of it in order and gives back a Guest, whose disposal takes everything down in
+ * reverse: no process, socket, file or shared memory is left, also when the boot fails half-way or is
+ * aborted. The Guest owns its run folder, machine, agent and server.
+ */
+import { truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Machine, type QmpClient } from '@qemu-tmem/qmp';
+import {
+  type ExecOptions,
+  type ExecResult,
+  GuestAgent,
+  type GuestProcess,
+  type Kernel,
+  type Progress,
+  type UserKernel,
+} from '../../images/index.js';
+import { codeOf, TmemError } from '../errors.js';
+import { Lifetime } from '../lifetime.js';
+import { TmemServer, type TmemServerOptions } from '../session/server.js';
+import { type Accelerator, type AcceleratorChoice, chooseAccelerator } from './accelerator.js';
+import { makeAssets } from './assets.js';
+import { COUNTERS_COMMAND, type GuestCounters, readCounters } from './counters.js';
+import { type GuestMachineOptions, guestCommand, guestMachineSpec } from './machine.js';
+import { defaultCacheDir, RunDir } from './paths.js';
+import { SWAP_MODULES, type SwapKind, swapCommands } from './swap.js';
+
+export interface GuestOptions {
+  /** A name from `kernelCatalogue()`, or the user's own bzImage and build folder; default debian-6.1. */
+  readonly kernel?: string | UserKernel;
+  /** Default 256. */
+  readonly memoryMib?: number;
+  /** Default 1. */
+  readonly cpus?: number;
+  /** Default auto: KVM where it works, else TCG. */
+  readonly accel?: AcceleratorChoice;
+  /** Default tmem. */
+  readonly swap?: SwapKind;
+  /** Sizes of the swap disks in MiB; default one of 1024. They are sparse files. */
+  readonly swapDisksMib?: readonly number[];
+  /** Where the swap disks lie; default the run's folder in the system's temporary directory. */
+  readonly diskDir?: string;
+  /** The store that holds the pages; see TmemServerOptions. */
+  readonly store?: Omit<TmemServerOptions, 'socketPath'>;
+  /** `name=value` parameters of the guest module, such as `posted_puts=1`. */
+  readonly moduleParameters?: readonly string[];
+  /** Host programs (with their libraries), files or folders to take into the guest. */
+  readonly with?: readonly string[];
+  /** Further words for the kernel's command line. */
+  readonly kernelArguments?: readonly string[];
+  readonly cacheDir?: string;
+  readonly mirror?: string;
+  /** Until the agent answers, milliseconds; default 60 000. */
+  readonly bootTimeoutMs?: number;
+  readonly progress?: Progress;
+  readonly signal?: AbortSignal;
+}
+
+/** Seconds that the parts of a boot took. */
+export interface BootSeconds {
+  readonly prepare: number;
+  readonly boot: number;
+  readonly swap: number;
+}
+
+const DEFAULT_KERNEL = 'debian-6.1';
+const DEFAULT_BOOT_MS = 60_000;
+const SETUP_MS_MAX = 60_000;
+const COUNTERS_MS_MAX = 60_000;
+const CONSOLE_LINES = 20;
+
+/** What a guest is made of, before QEMU runs. */
+interface Plan {
+  readonly runDir: RunDir;
+  readonly kernel: Kernel;
+  readonly machine: GuestMachineOptions;
+}
+
+function makeDisks(directory: string, sizesMib: readonly number[]): string[] {
+  return sizesMib.map((mib, disk) => {
+    const path = join(directory, `tmem-swap-${process.pid}-${disk}.raw`);
+    writeFileSync(path, '');
+    truncateSync(path, mib * 2 ** 20);
+    return path;
+  });
+}
+
+async function plan(options: GuestOptions, lifetime: Lifetime): Promise<Plan> {
+  const say = options.progress ?? (() => {});
+  const kind = options.swap ?? 'tmem';
+  const runDir = lifetime.use(new RunDir());
+  const assets = await makeAssets(
+    {
+      kernel: options.kernel ?? DEFAULT_KERNEL,
+      cacheDir: options.cacheDir ?? defaultCacheDir(),
+      ...(options.mirror === undefined ? {} : { mirror: options.mirror }),
+      progress: say,
+      with: options.with ?? [],
+      modules: SWAP_MODULES[kind],
+    },
+    runDir,
+  );
+  options.signal?.throwIfAborted();
+  const choice = options.accel ?? 'auto';
+  const accelerator = await chooseAccelerator(choice, assets.kernel.image, runDir, say);
+  const diskDir = options.diskDir === undefined ? runDir : diskFolder(options.diskDir, lifetime);
+  const machine: GuestMachineOptions = {
+    accelerator,
+    memoryMib: options.memoryMib ?? 256,
+    cpus: options.cpus ?? 1,
+    kernelImage: assets.kernel.image,
+    initramfs: assets.initramfs,
+    logDir: runDir.path,
+    consolePath: runDir.file('console.log'),
+    agentSocket: runDir.file('agent.sock'),
+    swapDisks: makeDisks(diskDir.path, options.swapDisksMib ?? [1024]),
+    kernelArguments: options.kernelArguments ?? [],
+  };
+  return { runDir, kernel: assets.kernel, machine };
+}
+
+function diskFolder(parent: string, lifetime: Lifetime): RunDir {
+  return lifetime.use(new RunDir(parent));
+}
+
+/** Prepares everything and gives the exact QEMU command, which nothing then runs. */
+export async function planGuest(options: GuestOptions = {}): Promise<string> {
+  await using lifetime = new Lifetime();
+  const { machine, runDir } = await plan(options, lifetime);
+  const socketPath = runDir.file('ivshmem.sock');
+  const vectors = options.store?.queueCount ?? 4;
+  const ivshmem = usesStore(options) ? { ivshmem: { socketPath, vectors } } : {};
+  return guestCommand({ ...machine, ...ivshmem });
+}
+
+function usesStore(options: GuestOptions): boolean {
+  return options.swap === undefined || options.swap === 'tmem' || options.swap === 'none';
+}
+
+async function startStore(
+  options: GuestOptions,
+  planned: Plan,
+  lifetime: Lifetime,
+): Promise<TmemServer | undefined> {
+  if (!usesStore(options)) return undefined;
+  const socketPath = planned.runDir.file('ivshmem.sock');
+  return lifetime.use(await TmemServer.start({ ...options.store, socketPath }));
+}
+
+/**
+ * Boots a guest and sets its swap up.
+ * @throws TmemError (GUEST_BOOT_TIMEOUT, GUEST_VANISHED, GUEST_SETUP_FAILED, ACCEL_UNAVAILABLE,
+ *   RUN_DIR_UNUSABLE), ImagesError, MachineLaunchError, the server's errors, or the signal's reason
+ */
+export async function bootGuest(options: GuestOptions = {}): Promise<Guest> {
+  const lifetime = new Lifetime();
+  try {
+    const clock = performance.now();
+    const planned = await plan(options, lifetime);
+    const store = await startStore(options, planned, lifetime);
+    options.signal?.throwIfAborted();
+    const ivshmem =
+      store === undefined
+        ? {}
+        : { ivshmem: { socketPath: store.socketPath, vectors: store.vectors } };
+    const machineOptions = { ...planned.machine, ...ivshmem };
+    const prepared = performance.now();
+    options.progress?.(
+      `booting Linux ${planned.kernel.release} under ${machineOptions.accelerator}`,
+    );
+    const machine = lifetime.use(await Machine.launch(guestMachineSpec(machineOptions)));
+    const agent = lifetime.use(await connectAgent(machine, machineOptions, options));
+    const booted = performance.now();
+    const guest = new Guest({
+      lifetime,
+      machine,
+      machineOptions,
+      agent,
+      kernel: planned.kernel,
+      store,
+    });
+    await guest.setUpSwap(options);
+    const seconds = {
+      prepare: (prepared - clock) / 1000,
+      boot: (booted - prepared) / 1000,
+      swap: (performance.now() - booted) / 1000,
+    };
+    guest.bootSeconds = seconds;
+    return guest;
+  } catch (error) {
+    await lifetime[Symbol.asyncDispose]();
+    options.signal?.throwIfAborted();
+    throw error;
+  }
+}
+
+async function connectAgent(
+  machine: Machine,
+  where: GuestMachineOptions,
+  options: GuestOptions,
+): Promise<GuestAgent> {
+  const timeoutMs = options.bootTimeoutMs ?? DEFAULT_BOOT_MS;
+  const gone = new AbortController();
+  void machine.wait().then(() => gone.abort());
+  const signals = [gone.signal, ...(options.signal === undefined ? [] : [options.signal])];
+  try {
+    const signal = AbortSignal.any(signals);
+    return await GuestAgent.connect({ path: where.agentSocket, timeoutMs, signal });
+  } catch (cause) {
+    options.signal?.throwIfAborted();
+    if (gone.signal.aborted || machine.exited !== undefined) throw vanished(machine, cause);
+    throw new TmemError(
+      'GUEST_BOOT_TIMEOUT',
+      `the guest did not come up within ${timeoutMs / 1000} s; give --boot-timeout more, or see what ` +
+        `its console says:\n${machine.consoleTail(CONSOLE_LINES)}`,
+      cause,
+    );
+  }
+}
+
+function vanished(machine: Machine, cause: unknown): TmemError {
+  const console = machine.consoleTail(CONSOLE_LINES);
+  const what = console.includes('Kernel panic') ? 'the guest panicked' : 'the guest is gone';
+  const log = machine.logTail(CONSOLE_LINES);
+  return new TmemError(
+    'GUEST_VANISHED',
+    `${what}; its console's last lines:\n${console || '(nothing)'}${log && `\nQEMU said:\n${log}`}`,
+    cause,
+  );
+}
+
+interface GuestParts {
+  readonly lifetime: Lifetime;
+  readonly machine: Machine;
+  readonly machineOptions: GuestMachineOptions;
+  readonly agent: GuestAgent;
+  readonly kernel: Kernel;
+  readonly store: TmemServer | undefined;
+}
+
+export class Guest implements AsyncDisposable {
+  readonly kernel: Kernel;
+  readonly machine: Machine;
+  readonly agent: GuestAgent;
+  /** The server that holds the guest's pages; undefined where swap is a disk or zram. */
+  readonly store: TmemServer | undefined;
+  readonly accelerator: Accelerator;
+  bootSeconds: BootSeconds = { prepare: 0, boot: 0, swap: 0 };
+  readonly #lifetime: Lifetime;
+  readonly #machineOptions: GuestMachineOptions;
+
+  constructor(parts: GuestParts) {
+    this.kernel = parts.kernel;
+    this.machine = parts.machine;
+    this.agent = parts.agent;
+    this.store = parts.store;
+    this.accelerator = parts.machineOptions.accelerator;
+    this.#lifetime = parts.lifetime;
+    this.#machineOptions = parts.machineOptions;
+  }
+
+  get qmp(): QmpClient {
+    return this.machine.qmp;
+  }
+
+  /** The QEMU command, shell-quoted, without the monitor that this process holds. */
+  get command(): string {
+    return guestCommand(this.#machineOptions);
+  }
+
+  /**
+   * Runs a command with the guest's /bin/sh and waits for its end. A code other than 0 is no error.
+   * @throws TmemError (GUEST_VANISHED) when the guest goes meanwhile; ImagesError (AGENT_TIMEOUT, ...)
+   */
+  async exec(command: string, options?: ExecOptions): Promise<ExecResult> {
+    try {
+      return await this.agent.exec(command, options);
+    } catch (error) {
+      throw await this.explain(error);
+    }
+  }
+
+  /** Runs a command that must succeed, and gives its standard output. */
+  async sh(command: string, options?: ExecOptions): Promise<string> {
+    const result = await this.exec(command, options);
+    if (result.code === 0) return result.stdout;
+    throw new TmemError(
+      'GUEST_SETUP_FAILED',
+      `a command failed in the guest (exit ${result.code}): ${command}\n${result.stderr}` +
+        `its kernel log ends:\n${(await this.dmesg()).split('\n').slice(-8).join('\n')}`,
+    );
+  }
+
+  /** Starts a command; its streams and exit code come as they do. */
+  spawn(command: string): GuestProcess {
+    return this.agent.spawn(command);
+  }
+
+  /** An AGENT_GONE turned into what really happened to the guest; other errors as they are. */
+  async explain(error: unknown): Promise<unknown> {
+    if (codeOf(error) !== 'AGENT_GONE') return error;
+    // QEMU closes the agent's socket a moment before it is gone and its console is whole.
+    await Promise.race([this.machine.wait(), new Promise((resolve) => setTimeout(resolve, 2000))]);
+    return vanished(this.machine, error);
+  }
+
+  /** The guest's whole kernel log. */
+  async dmesg(): Promise<string> {
+    return (await this.exec('dmesg', { timeoutMs: COUNTERS_MS_MAX })).stdout;
+  }
+
+  /** The guest kernel's and the module's counters. */
+  async counters(): Promise<GuestCounters> {
+    const { stdout } = await this.exec(COUNTERS_COMMAND, { timeoutMs: COUNTERS_MS_MAX });
+    return readCounters(stdout);
+  }
+
+  /** The last lines of the guest's console. */
+  consoleTail(lines: number): string {
+    return this.machine.consoleTail(lines);
+  }
+
+  /** For `bootGuest`. */
+  async setUpSwap(options: GuestOptions): Promise<void> {
+    const commands = swapCommands({
+      kind: options.swap ?? 'tmem',
+      disks: this.#machineOptions.swapDisks.length,
+      zramMib: (options.swapDisksMib ?? [1024]).reduce((sum, mib) => sum + mib, 0),
+      moduleParameters: options.moduleParameters ?? [],
+    });
+    const signal = options.signal === undefined ? {} : { signal: options.signal };
+    await this.sh(commands, { timeoutMs: SETUP_MS_MAX, ...signal });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#lifetime[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * The QEMU machine of a guest, as a description for `@qemu-tmem/qmp`.
+ *
+ * Only what a guest needs: a serial console to a file, the agent's port, swap disks, the shared memory.
+ */
+import { type MachineSpec, machineArguments, shellQuote } from '@qemu-tmem/qmp';
+import { GUEST_KERNEL_ARGS } from '../../images/index.js';
+import type { Accelerator } from './accelerator.js';
+
+/** The agent's virtio-serial port; images/guest/agent.h has the same name. */
+const AGENT_PORT = 'org.qemu-tmem.agent.0';
+
+export interface GuestMachineOptions {
+  readonly accelerator: Accelerator;
+  readonly memoryMib: number;
+  readonly cpus: number;
+  readonly kernelImage: string;
+  readonly initramfs: string;
+  readonly logDir: string;
+  readonly consolePath: string;
+  readonly agentSocket: string;
+  /** Raw files, /dev/vda and on. */
+  readonly swapDisks: readonly string[];
+  /** The store's socket and its number of vectors. */
+  readonly ivshmem?: { readonly socketPath: string; readonly vectors: number };
+  readonly kernelArguments: readonly string[];
+}
+
+/** Writes need not survive the host, and an error is the guest's to see: it must not stop the machine. */
+function diskSpecs(paths: readonly string[]): Pick<MachineSpec, 'blockdevs'> & {
+  devices: NonNullable<MachineSpec['devices']>;
+} {
+  return {
+    blockdevs: paths.map((filename, disk) => ({
+      driver: 'raw',
+      'node-name': `swap${disk}`,
+      file: { driver: 'file', filename },
+      cache: { direct: false, 'no-flush': true },
+    })),
+    devices: paths.map((_filename, disk) => ({
+      driver: 'virtio-blk-pci',
+      drive: `swap${disk}`,
+      werror: 'report',
+      rerror: 'report',
+    })),
+  };
+}
+
+export function guestMachineSpec(options: GuestMachineOptions): MachineSpec {
+  const disks = diskSpecs(options.swapDisks);
+  const { ivshmem } = options;
+  return {
+    logDir: options.logDir,
+    console: options.consolePath,
+    defaults: false,
+    userConfig: false,
+    noReboot: true,
+    machine: 'pc',
+    accel: options.accelerator === 'tcg' ? { accel: 'tcg', thread: 'multi' } : 'kvm',
+    // Without rdrand the first reader of /dev/random waits a second for entropy.
+    cpu: options.accelerator === 'kvm' ? 'host' : 'qemu64,+rdrand',
+    memory: options.memoryMib,
+    smp: options.cpus,
+    kernel: options.kernelImage,
+    initrd: options.initramfs,
+    append: [...GUEST_KERNEL_ARGS, ...options.kernelArguments],
+    chardevs: [
+      { backend: 'socket', id: 'agent', path: options.agentSocket, server: true, wait: false },
+      ...(ivshmem === undefined
+        ? []
+        : [{ backend: 'socket', id: 'tmem', path: ivshmem.socketPath }]),
+    ],
+    blockdevs: disks.blockdevs ?? [],
+    devices: [
+      { driver: 'virtio-serial-pci' },
+      { driver: 'virtserialport', chardev: 'agent', name: AGENT_PORT },
+      ...disks.devices,
+      ...(ivshmem === undefined
+        ? []
+        : [{ driver: 'ivshmem-doorbell', chardev: 'tmem', vectors: ivshmem.vectors }]),
+    ],
+  };
+}
+
+/** The command that a person could type, shell-quoted. */
+export function guestCommand(options: GuestMachineOptions): string {
+  return shellQuote(['qemu-system-x86_64', ...machineArguments(guestMachineSpec(options))]);
+}

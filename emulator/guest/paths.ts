@@ -1,0 +1,74 @@
+/**
+ * Where things are on the host: the sources that ship with the package, the cache, a run's own folder.
+ *
+ * A run's folder is private (mode 0700), lies in the system's temporary directory and is named after
+ * the process that owns it; one whose process is gone is swept by the next run.
+ */
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { TmemError } from '../errors.js';
+
+function findPackageRoot(): string {
+  const here = dirname(fileURLToPath(import.meta.url));
+  // Built code runs from dist/emulator/guest, sources from emulator/guest.
+  const dist = join('dist', 'emulator', 'guest');
+  return here.endsWith(dist) ? here.slice(0, -dist.length - 1) : join(here, '..', '..');
+}
+
+/** The package's top folder, with guest-kmod/ and images/ in it. */
+export const packageRoot = findPackageRoot();
+
+/** Kernels, built modules and images: TMEM_CACHE_DIR, or .cache in the package's top folder. */
+export function defaultCacheDir(): string {
+  return process.env['TMEM_CACHE_DIR'] ?? join(packageRoot, '.cache');
+}
+
+const RUN_DIR_NAME = /^tmem-run-(\d+)-/;
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** Removes the folders of runs that were killed before they could. */
+function sweep(parent: string): void {
+  for (const name of readdirSync(parent)) {
+    const pid = Number(RUN_DIR_NAME.exec(name)?.[1] ?? process.pid);
+    if (!isAlive(pid)) rmSync(join(parent, name), { recursive: true, force: true });
+  }
+}
+
+/** A folder for one run: sockets, logs, disks. Disposing it removes it with all that is in it. */
+export class RunDir implements AsyncDisposable {
+  readonly path: string;
+
+  /** @throws TmemError (RUN_DIR_UNUSABLE) */
+  constructor(parent = tmpdir()) {
+    try {
+      sweep(parent);
+      this.path = mkdtempSync(join(parent, `tmem-run-${process.pid}-`));
+    } catch (cause) {
+      throw new TmemError(
+        'RUN_DIR_UNUSABLE',
+        `no folder can be made in ${parent}: ${(cause as Error).message}; free some room, or set ` +
+          'TMPDIR to another place',
+        cause,
+      );
+    }
+  }
+
+  file(name: string): string {
+    return join(this.path, name);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await rm(this.path, { recursive: true, force: true });
+  }
+}
