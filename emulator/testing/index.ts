@@ -1,0 +1,11 @@
+/** Test doubles for those who build on this: `import { FakeGuest } from 'qemu-tmem/testing'`. */
+export {
+  FakeGuest,
+  type FakeGuestOptions,
+  type GetResult,
+  type GuestReply,
+  type RawDescriptor,
+} from './fake-guest.js';
+export { FakeGuestError, type FakeGuestErrorCode } from './guest-error.js';
+export { type GuestHeader, type HeaderField, headerOffset, readHeader } from './guest-header.js';
+export { createLoopback, type Loopback, type LoopbackOptions } from './loopback.js';
