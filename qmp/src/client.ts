@@ -164,11 +164,16 @@ export class QmpClient<S extends QmpSchema = Qemu72Schema> implements AsyncDispo
     ...rest: CommandParameters<S, C, WaitOptions>
   ): Promise<CommandResult<S, C>> {
     const [args, options] = rest as [object?, WaitOptions?];
+    return this.executeOobUntyped(command, args, options) as Promise<CommandResult<S, C>>;
+  }
+
+  /** Run any command out of band; QEMU refuses those that cannot. Throws as `executeOob`. */
+  executeOobUntyped(command: string, args?: object, options?: WaitOptions): Promise<unknown> {
     if (!this.#oob) {
       const text = `${command} cannot run out of band: the connection has not negotiated oob`;
       return Promise.reject(new QmpArgumentError(text));
     }
-    return this.#start('exec-oob', command, args, options) as Promise<CommandResult<S, C>>;
+    return this.#start('exec-oob', command, args, options);
   }
 
   /**

@@ -81,7 +81,7 @@ describe('commands', () => {
     await using _machine = await launch({ args: [['qmp', qmp]] });
     await using client = await QmpClient.connect(address);
     expect(await client.execute('query-status')).toMatchObject({ status: 'prelaunch' });
-    const second = QmpClient.connect(address, { timeoutMs: 50 });
+    const second = QmpClient.connect(address, { timeoutMs: 300 });
     await expect(second).rejects.toMatchObject({ code: 'QMP_GREETING' });
   });
 

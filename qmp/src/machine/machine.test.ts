@@ -5,7 +5,7 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Machine, MachineLaunchError } from './machine.js';
-import type { MachineSpec } from './spec.js';
+import { inheritedFd, type MachineSpec } from './spec.js';
 
 let logDir: string;
 beforeEach(() => {
@@ -81,3 +81,69 @@ describe('Machine', () => {
     await expect(launching).rejects.toThrow(/qemu-system-none-such/);
   });
 });
+
+describe('what a machine keeps and is given', () => {
+  it('keeps console and log, and passes descriptors on', async () => {
+    const console = path.join(logDir, 'kept', 'console.log');
+    const file = path.join(logDir, 'given');
+    const fd = fs.openSync(file, 'w+');
+    await using machine = await Machine.launch(
+      spec({ machine: 'pc', console, fds: [fd], args: [['add-fd', `fd=${inheritedFd(0)},set=7`]] }),
+    );
+    fs.closeSync(fd);
+    const sets = await machine.qmp.execute('query-fdsets');
+    expect(sets.map((set) => set['fdset-id'])).toEqual([7]);
+    // The guest's serial port is written by hand: there is no guest.
+    await machine.qmp.execute('human-monitor-command', { 'command-line': 'o /b 0x3f8 0x41' });
+    fs.appendFileSync(console, 'last line\n');
+    expect(machine.consoleTail(1)).toMatch(/last line$/);
+    expect(machine.logTail(10)).toBe('');
+    expect(machine.command).toContain('-mon chardev=qmp,mode=control');
+    expect(machine.guarded).toBe(true);
+  });
+
+  it('waits with a limit, and kill() ends it at once', async () => {
+    await using machine = await Machine.launch(spec());
+    await expect(machine.wait({ timeoutMs: 5 })).rejects.toMatchObject({ code: 'QMP_TIME_LIMIT' });
+    machine.kill();
+    expect(await machine.wait()).toEqual({ code: null, signal: 'SIGKILL' });
+    expect(machine.exited).toEqual({ code: null, signal: 'SIGKILL' });
+  });
+
+  it('gives up a launch that takes too long or was called off, and leaves nothing', async () => {
+    // A socket server that waits for its client keeps QEMU from ever serving QMP.
+    const held = path.join(logDir, 'held.sock');
+    const holding = spec({
+      chardevs: [{ backend: 'socket', id: 'c', path: held, server: true, wait: true }],
+    });
+    const late = Machine.launch({ ...holding, launchTimeoutMs: 300 });
+    await expect(late).rejects.toMatchObject({ code: 'QMP_MACHINE_LAUNCH' });
+    await expect(late).rejects.toThrow(/did not answer within 300 ms/);
+    const abort = new AbortController();
+    const off = Machine.launch(holding, { signal: abort.signal });
+    setImmediate(() => abort.abort('changed'));
+    await expect(off).rejects.toMatchObject({ code: 'QMP_ABORTED', cause: 'changed' });
+    const before = Machine.launch(holding, { signal: AbortSignal.abort('no') });
+    await expect(before).rejects.toMatchObject({ code: 'QMP_ABORTED' });
+    expect(qemusNaming(held)).toEqual([]);
+  });
+
+  it('refuses a log folder it cannot make', async () => {
+    const file = path.join(logDir, 'file');
+    fs.writeFileSync(file, '');
+    const launching = Machine.launch(spec({ logDir: path.join(file, 'below') }));
+    await expect(launching).rejects.toMatchObject({ code: 'QMP_MACHINE_SPEC' });
+  });
+});
+
+/** Processes whose command line names this path. */
+function qemusNaming(text: string): string[] {
+  return fs.readdirSync('/proc').filter((entry) => {
+    if (!/^[0-9]+$/.test(entry)) return false;
+    try {
+      return fs.readFileSync(`/proc/${entry}/cmdline`, 'utf8').includes(text);
+    } catch {
+      return false;
+    }
+  });
+}

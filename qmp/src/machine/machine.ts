@@ -6,8 +6,8 @@ import type { ChildProcess } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { QmpClient } from '../client.js';
-import { QmpError } from '../errors.js';
-import { bounded, timeLimitOf } from '../waiting.js';
+import { QmpAbortedError, QmpError } from '../errors.js';
+import { bounded, timeLimitOf, type WaitOptions } from '../waiting.js';
 import { MachineSpecError, shellQuote } from './options.js';
 import { spawnQemu } from './process.js';
 import { type MachineSpec, machineCommand } from './spec.js';
@@ -93,16 +93,22 @@ export class Machine implements AsyncDisposable {
   /**
    * Start QEMU and negotiate QMP with it. A guest that is not `paused` may be running by then.
    * @throws MachineSpecError before anything runs; MachineLaunchError with exit code, command and
-   *   last output, the process gone
+   *   last output, QmpAbortedError, the process gone
    */
-  static async launch(spec: MachineSpec): Promise<Machine> {
+  static async launch(
+    spec: MachineSpec,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<Machine> {
     const argv = [...machineCommand(spec), ...MONITOR_ARGUMENTS];
     const timeoutMs = timeLimitOf(
       { timeoutMs: spec.launchTimeoutMs ?? LAUNCH_TIMEOUT_DEFAULT_MS },
       1,
     );
     const logPath = path.join(spec.logDir, 'qemu.log');
-    const logFd = openLog(spec.logDir, logPath);
+    if (options.signal?.aborted) {
+      throw new QmpAbortedError('launching QEMU', options.signal.reason);
+    }
+    const logFd = openLog(spec, logPath);
     let spawned: ReturnType<typeof spawnQemu>;
     try {
       spawned = spawnQemu(argv, { logFd, fds: spec.fds ?? [], env: spec.env });
@@ -116,7 +122,7 @@ export class Machine implements AsyncDisposable {
       child.once('error', () => child.pid === undefined && resolve({ code: null, signal: null }));
     });
     try {
-      const connecting = QmpClient.connect({ socket: monitor }, { timeoutMs });
+      const connecting = QmpClient.connect({ socket: monitor }, { ...options, timeoutMs });
       const qmp = await Promise.race([connecting, failed]);
       const consolePath = spec.console;
       return new Machine({ qmp, child, exit, argv, guarded, logPath, consolePath });
@@ -137,9 +143,13 @@ export class Machine implements AsyncDisposable {
     return shellQuote(this.argv);
   }
 
-  /** Settles when QEMU is gone. Unbounded by nature: give a signal, or race it. */
-  wait(): Promise<MachineExit> {
-    return this.#exit;
+  /**
+   * Settles when QEMU is gone. Without options for as long as it runs.
+   * @throws QmpTimeLimitError, QmpAbortedError; QEMU runs on then
+   */
+  wait(options: WaitOptions = {}): Promise<MachineExit> {
+    const timeoutMs = timeLimitOf(options, Number.POSITIVE_INFINITY);
+    return bounded(this.#exit, 'waiting for QEMU to end', { timeoutMs, signal: options.signal });
   }
 
   /** Pause the guest's CPUs (`stop`). To end QEMU use quit(). */
@@ -210,9 +220,10 @@ export class MachineStuckError extends QmpError {
   }
 }
 
-function openLog(logDir: string, logPath: string): number {
+function openLog(spec: MachineSpec, logPath: string): number {
   try {
-    fs.mkdirSync(logDir, { recursive: true });
+    fs.mkdirSync(spec.logDir, { recursive: true });
+    if (spec.console !== undefined) fs.mkdirSync(path.dirname(spec.console), { recursive: true });
     return fs.openSync(logPath, 'w');
   } catch (cause) {
     throw new MachineSpecError(`logDir cannot be used: ${cause}`);
@@ -228,13 +239,15 @@ async function launchError(
     logPath: string;
     timeoutMs: number;
   },
-): Promise<MachineLaunchError> {
+): Promise<QmpError> {
   const { child, exit, argv, logPath, timeoutMs } = launch;
   // A QEMU that is about to exit closes its monitor first: its own exit code says more than ours.
   const gone = (limitMs: number): Promise<MachineExit | undefined> =>
     bounded(exit, 'waiting for QEMU to end', { timeoutMs: limitMs }).catch(() => undefined);
-  const timedOut = cause instanceof QmpError && /TIME_LIMIT/.test(String(causeCode(cause)));
-  const ended = timedOut ? undefined : await gone(TERM_TIMEOUT_MS);
+  const code = cause instanceof QmpError ? causeCode(cause) : undefined;
+  const timedOut = code === 'QMP_TIME_LIMIT';
+  const given = timedOut || code === 'QMP_ABORTED';
+  const ended = given ? undefined : await gone(TERM_TIMEOUT_MS);
   let what: string;
   if (child.pid === undefined) what = `${argv[0]} could not be started (${String(cause)})`;
   else if (ended) what = `${argv[0]} ${describeExit(ended)} before QMP answered`;
@@ -244,6 +257,7 @@ async function launchError(
     child.kill('SIGKILL');
     await gone(KILL_TIMEOUT_MS);
   }
+  if (cause instanceof QmpAbortedError) return cause;
   const output = fileTail(logPath, OUTPUT_LINES);
   return new MachineLaunchError(what, { exit: ended, command: shellQuote(argv), output, cause });
 }
