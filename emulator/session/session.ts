@@ -185,18 +185,26 @@ export class Session {
    */
   serve(): number {
     if (this.#faulted) return 0;
-    const epoch = Atomics.load(this.#words, header.guest_epoch) >>> 0;
-    const state = Atomics.load(this.#words, header.guest_state);
-    const asked = state === GuestState.ATTACHED ? epoch : 0;
+    const asked = this.#askedEpoch();
     if (asked !== this.#guestEpoch) {
       this.#beginSession(asked);
       return 1;
     }
     if (asked === 0) return 0;
     let served = 0;
-    for (let queue = 0; queue < this.#heads.length; queue += 1) served += this.#serveQueue(queue);
+    for (let queue = 0; queue < this.#heads.length; queue += 1) {
+      served += this.#serveQueue(queue);
+      // Cut off: the other queues must not make pools or take credits again.
+      if (this.#faulted) return served;
+    }
     this.#topUpCredits();
     return served;
+  }
+
+  /** Epoch of the life that the guest asks to be served, 0 when it is detached. */
+  #askedEpoch(): number {
+    const epoch = Atomics.load(this.#words, header.guest_epoch) >>> 0;
+    return Atomics.load(this.#words, header.guest_state) === GuestState.ATTACHED ? epoch : 0;
   }
 
   /** An old life of the guest ended and, unless `epoch` is 0, a new one began: nothing is carried over. */
@@ -215,8 +223,12 @@ export class Session {
     Atomics.store(this.#words, header.session_epoch, epoch);
   }
 
-  /** Cuts the guest off. Its pages go: it cannot be told from one that would read others' words. */
+  /**
+   * Cuts the guest off. Its pages go: it cannot be told from one that would read others' words. A bad
+   * word of a life that has ended meanwhile is no fault: the next one has zeroed its words already.
+   */
   #fault(fault: number): void {
+    if (this.#askedEpoch() !== this.#guestEpoch) return;
     this.#faulted = true;
     this.counters.faults += 1;
     this.#client.reset();
@@ -342,13 +354,22 @@ export class Session {
     const before = this.#creditTail;
     const ring = this.#geometry.creditOffset / 4;
     while (this.#client.grantedSlots < window) {
-      const slot = this.#client.grant();
+      const slot = this.#client.grant(this.#mayEvict());
       if (slot === -1) break;
       this.#words[ring + (this.#creditTail & (this.#geometry.creditEntries - 1))] = slot;
       this.#creditTail = (this.#creditTail + 1) >>> 0;
     }
     if (this.#creditTail === before) return;
     Atomics.store(this.#words, header.credit_tail, this.#creditTail | 0);
+  }
+
+  /**
+   * Whether a credit is worth an ephemeral page: while the guest holds few. Without this bound a store
+   * smaller than the window would trade all its pages for credits.
+   */
+  #mayEvict(): boolean {
+    const { grantedSlots, usedSlots } = this.#client;
+    return grantedSlots < Math.min(CREDIT_WINDOW / 2, Math.ceil(usedSlots / 8));
   }
 
   // --- Sleep and doorbells ----------------------------------------------------------------------
@@ -384,9 +405,7 @@ export class Session {
   /** Whether `serve` would find anything to do. */
   hasWork(): boolean {
     if (this.#faulted) return false;
-    const state = Atomics.load(this.#words, header.guest_state);
-    const epoch = Atomics.load(this.#words, header.guest_epoch) >>> 0;
-    const asked = state === GuestState.ATTACHED ? epoch : 0;
+    const asked = this.#askedEpoch();
     if (asked !== this.#guestEpoch) return true;
     if (asked === 0) return false;
     for (let queue = 0; queue < this.#heads.length; queue += 1) {

@@ -97,7 +97,7 @@ export class TmemClient {
     const rival = this.#pages.find(object, index);
     if (rival !== -1 && ((version - this.slots.version(rival)) | 0) <= 0) return false;
     if (rival !== -1) this.#dropSlot(rival, object);
-    if (this.#objects.pageCounts[object] === 0) this.#countObject(pool, 1);
+    else if (this.#objects.pageCounts[object] === 0) this.#countObject(pool, 1);
     this.#link(slot, object, index);
     this.#quota.take();
     if (((version - this.#version) | 0) > 0) this.#version = version;
@@ -120,12 +120,14 @@ export class TmemClient {
 
   /**
    * Promises an empty slot to the guest: the most recently freed one, so that few slots stay in use.
-   * Evicts an ephemeral page if that is what it takes. Returns the slot, or -1 when quota and memory
-   * give none.
+   * Evicts an ephemeral page if that is what it takes and `mayEvict`. Returns the slot, or -1 when
+   * quota and memory give none.
    */
-  grant(): number {
-    if (this.#freeCount === 0 && !this.#evict()) return -1;
-    if (!this.#quota.tryTake() && !(this.#evict() && this.#quota.tryTake())) return -1;
+  grant(mayEvict = true): number {
+    if (this.#freeCount === 0 && !(mayEvict && this.#evict())) return -1;
+    if (!this.#quota.tryTake()) {
+      if (!(mayEvict && this.#evict() && this.#quota.tryTake())) return -1;
+    }
     this.#freeCount -= 1;
     const slot = this.#free[this.#freeCount]!;
     this.slots.setState(slot, SlotState.GRANTED);
