@@ -1,11 +1,11 @@
 /**
- * The guest's own programs: init (with the agent) from images/guest/, one program for each file of
+ * The guest's own programs: init (with the agent) from images/guest/, one program for each folder of
  * images/workloads/, and busybox. All are static, so the guest needs no libraries for them. Compiled
  * programs are cached under a hash of their sources.
  */
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, open, readdir, rm } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { PrivateApt } from './apt.js';
 import { ImagesError } from './errors.js';
 import { hashFiles, imagesSourceDir, listFiles, makeDirAtomic } from './files.js';
@@ -43,19 +43,20 @@ export async function buildGuestTools(options: BuildGuestToolsOptions): Promise<
   const files = await listFiles(sources, (name) => /\.[ch]$/.test(name));
   const mine = files.filter((file) => /^(guest|workloads)\//.test(file));
   const dir = join(cacheDir, 'tools', await hashFiles(sources, mine, CFLAGS));
-  const workloads = mine.filter((file) => /^workloads\/[^/]+\.c$/.test(file));
+  const names = new Set(mine.flatMap((file) => /^workloads\/([^/]+)\//.exec(file)?.[1] ?? []));
+  const programs = [...names];
   if (!existsSync(dir)) {
     options.progress('compiling the guest programs');
     await mkdir(join(cacheDir, 'tools'), { recursive: true });
+    const sourcesOf = (folder: string): string[] =>
+      mine.filter((file) => dirname(file) === folder && file.endsWith('.c'));
     await makeDirAtomic(dir, async (part) => {
-      const guest = mine.filter((file) => /^guest\/[^/]+\.c$/.test(file));
-      await compile(sources, guest, join(part, 'init'));
-      for (const file of workloads) {
-        await compile(sources, [file], join(part, basename(file, '.c')));
+      await compile(sources, sourcesOf('guest'), join(part, 'init'));
+      for (const name of programs) {
+        await compile(sources, sourcesOf(`workloads/${name}`), join(part, name));
       }
     });
   }
-  const programs = workloads.map((file) => basename(file, '.c'));
   return {
     init: join(dir, 'init'),
     busybox: await findBusybox(cacheDir, options),

@@ -1,72 +1,196 @@
 /**
  * Boots the catalogue's default kernel with the real init and agent, and uses the agent the way its
- * callers do. One guest serves all tests of the file.
+ * callers do. One guest serves all tests of the file, in order; the last one ends it.
  */
-import { rm } from 'node:fs/promises';
-import { basename, join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createHash, randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { pipeline } from 'node:stream/promises';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { imagesSourceDir } from '../files.js';
-import { buildGuestTools, buildInitramfs, buildModule, ensureKernel } from '../index.js';
-import { TestGuest } from '../testing/guest.js';
+import { buildModule } from '../kernels/build-module.js';
+import { bootFixture, CACHE_DIR, SETUP_TIMEOUT_MS } from '../testing/fixture.js';
+import type { TestGuest } from '../testing/guest.js';
+import { GuestAgent } from './agent.js';
+import { COMMANDS_MAX } from './frames.js';
 
-const CACHE_DIR = join(imagesSourceDir(), '../.cache');
-const SETUP_TIMEOUT_MS = 30 * 60_000;
-const TEST_TIMEOUT_MS = 120_000;
+vi.setConfig({ testTimeout: 120_000 });
+
+const SIGKILL = 9;
+const SIGTERM = 15;
 
 let guest: TestGuest;
+let agent: GuestAgent;
 let release: string;
 
 beforeAll(async () => {
-  const options = { cacheDir: CACHE_DIR, progress: (line: string) => console.error(line) };
-  const kernel = await ensureKernel('debian-6.1', options);
   const sourceDir = join(imagesSourceDir(), 'testing/module-fixture');
-  const module = await buildModule(kernel, { ...options, sourceDir, name: 'fixture' });
-  const output = join(CACHE_DIR, `boot-test-${process.pid}.cpio`);
-  const initrd = await buildInitramfs({
-    kernel,
-    tools: await buildGuestTools(options),
-    kernelModules: ['virtio_pci', 'virtio_console', 'virtio_blk'],
-    moduleFiles: [module],
-    withPaths: [],
-    output,
+  const booted = await bootFixture('boot', {
+    memoryMib: 256,
+    withPaths: ['/usr/bin/env', join(sourceDir, 'Kbuild')],
+    modules: async (kernel) => {
+      const options = { sourceDir, name: 'fixture', cacheDir: CACHE_DIR, progress: () => {} };
+      return [await buildModule(kernel, options)];
+    },
   });
-  expect(basename(initrd)).toBe(basename(output));
-  release = kernel.release;
-  guest = await TestGuest.boot({ image: kernel.image, initrd, memoryMib: 256, diskMib: 512 });
+  guest = booted.guest;
+  agent = guest.agent;
+  release = booted.kernel.release;
 }, SETUP_TIMEOUT_MS);
 
 afterAll(async () => {
+  await agent?.close();
   await guest?.[Symbol.asyncDispose]();
-  await rm(join(CACHE_DIR, `boot-test-${process.pid}.cpio`), { force: true });
 });
 
-test(
-  'says which kernel it runs',
-  async () => {
-    expect(guest.agent.hello).toEqual({ release, agentVersion: 1 });
-    const { stdout } = await guest.agent.exec(
-      'uname -r; pwd; echo $HOME; cat /proc/self/oom_score_adj',
-    );
-    expect(stdout).toBe(`${release}\n/root\n/root\n0\n`);
-  },
-  TEST_TIMEOUT_MS,
-);
+test('says which kernel it runs, and gives commands a plain environment', async () => {
+  expect(agent.hello).toEqual({ release, agentVersion: 1 });
+  const { stdout } = await agent.exec('uname -r; pwd; echo $HOME; cat /proc/self/oom_score_adj');
+  expect(stdout).toBe(`${release}\n/root\n/root\n0\n`);
+});
 
-test(
-  'keeps stdout and stderr apart and passes the exit code',
-  async () => {
-    const result = await guest.agent.exec('echo out; echo err >&2; exit 7');
-    expect(result).toEqual({ code: 7, stdout: 'out\n', stderr: 'err\n', truncated: false });
-  },
-  TEST_TIMEOUT_MS,
-);
+test('is protected from swapping and from the OOM killer', async () => {
+  const { stdout } = await agent.exec(
+    'cat /proc/1/oom_score_adj; grep -E "VmLck|VmRSS" /proc/1/status',
+  );
+  expect(stdout).toMatch(/^-1000\n/);
+  expect(stdout).toMatch(/VmLck:\s+[1-9]/);
+});
 
-test(
-  'loads a module built for this kernel',
-  async () => {
-    const result = await guest.agent.exec('insmod /lib/tmem/fixture.ko && dmesg | grep fixture:');
-    expect(result.stdout).toContain('fixture: loaded');
-    expect(result.code).toBe(0);
-  },
-  TEST_TIMEOUT_MS,
-);
+test('keeps stdout and stderr apart and passes the exit code', async () => {
+  const result = await agent.exec('echo out; echo err >&2; exit 7');
+  expect(result).toEqual({ code: 7, stdout: 'out\n', stderr: 'err\n', truncated: false });
+});
+
+test('loads a module built for this kernel', async () => {
+  const result = await agent.exec('insmod /lib/tmem/fixture.ko && dmesg | grep fixture:');
+  expect(result.stdout).toContain('fixture: loaded');
+  expect(result.code).toBe(0);
+});
+
+test('brings a host program with its libraries, and a host file', async () => {
+  const host = await agent.exec('/usr/bin/env --version | head -1');
+  expect(host.stdout).toMatch(/^env \(GNU coreutils\)/);
+  const file = join(imagesSourceDir(), 'testing/module-fixture/Kbuild');
+  expect((await agent.exec(`cat ${file}`)).stdout).toBe('obj-m := fixture.o\n');
+});
+
+test('carries a megabyte in and out unchanged, through every window', async () => {
+  const bytes = randomBytes(1024 * 1024);
+  const child = agent.spawn('cat');
+  const digest = createHash('sha256');
+  await Promise.all([
+    pipeline(Readable.from([bytes]), child.stdin),
+    (async () => {
+      for await (const chunk of child.stdout) digest.update(chunk as Buffer);
+    })(),
+  ]);
+  expect(await child.exit).toBe(0);
+  expect(digest.digest('hex')).toBe(createHash('sha256').update(bytes).digest('hex'));
+});
+
+test('bounds what it keeps of an endless output, and passes all of it to the callback', async () => {
+  const mib = 18;
+  let seen = 0;
+  const result = await agent.exec(`dd if=/dev/zero bs=1M count=${mib}`, {
+    onStdout: (chunk) => {
+      seen += chunk.length;
+    },
+  });
+  expect(seen).toBe(mib * 1024 * 1024);
+  expect(result.stdout.length).toBe(16 * 1024 * 1024);
+  expect(result.truncated).toBe(true);
+});
+
+test('runs many commands at a time without mixing them up', async () => {
+  const numbers = Array.from({ length: COMMANDS_MAX }, (_value, index) => index);
+  const results = await Promise.all(
+    numbers.map((n) =>
+      agent.exec(`for i in 1 2 3; do echo ${n}; done; cat; exit ${n}`, { stdin: `in ${n}` }),
+    ),
+  );
+  for (const n of numbers) {
+    expect(results[n]).toMatchObject({ code: n, stdout: `${n}\n${n}\n${n}\nin ${n}` });
+  }
+});
+
+test('refuses one command too many and goes on', async () => {
+  const children = Array.from({ length: COMMANDS_MAX }, () => agent.spawn('cat'));
+  await expect(agent.exec('true')).rejects.toMatchObject({ code: 'AGENT_REFUSED' });
+  for (const child of children) child.stdin.end();
+  const codes = await Promise.all(children.map((child) => child.exit));
+  expect(codes.every((code) => code === 0)).toBe(true);
+  expect((await agent.exec('true')).code).toBe(0);
+});
+
+test('a command that takes no input and one whose output nobody reads hold up no other', async () => {
+  const deaf = agent.spawn('exec sleep 1000');
+  deaf.stdin.write(Buffer.alloc(1024 * 1024));
+  const loud = agent.spawn('exec yes');
+  await new Promise((resolve) => loud.stdout.once('readable', resolve));
+  expect((await agent.exec('echo through')).stdout).toBe('through\n');
+  deaf.kill(SIGKILL);
+  loud.kill(SIGTERM);
+  loud.stdout.resume();
+  expect(await deaf.exit).toBe(128 + SIGKILL);
+  expect(await loud.exit).toBe(128 + SIGTERM);
+});
+
+test('a signal reaches the whole process group', async () => {
+  const child = agent.spawn('sleep 1001 & sleep 1001 & echo ready; wait');
+  child.stdout.once('data', () => child.kill(SIGKILL));
+  expect(await child.exit).toBe(128 + SIGKILL);
+  const left = await agent.exec('ps -o args | grep -c "^sleep 1001"');
+  expect(left.stdout).toBe('0\n');
+});
+
+test('a background process does not keep the command alive', async () => {
+  const result = await agent.exec('sleep 1002 & echo $!');
+  expect(result.code).toBe(0);
+  expect((await agent.exec(`kill -9 ${result.stdout}`)).code).toBe(0);
+});
+
+test('kills the command when the time is up or the caller gives up', async () => {
+  await expect(agent.exec('exec sleep 1003', { timeoutMs: 200 })).rejects.toMatchObject({
+    code: 'AGENT_TIMEOUT',
+  });
+  const controller = new AbortController();
+  const aborted = agent.exec('exec sleep 1003', { signal: controller.signal });
+  controller.abort(new Error('enough'));
+  await expect(aborted).rejects.toThrow('enough');
+  const left = await agent.exec('ps -o args | grep -c "^sleep 1003"');
+  expect(left.stdout).toBe('0\n');
+});
+
+test('leaves no zombies', async () => {
+  await agent.exec('for i in 1 2 3 4 5; do (sleep 0 &) ; done');
+  const { stdout } = await agent.exec('ps -o stat | grep -c Z');
+  expect(stdout).toBe('0\n');
+});
+
+test('a host that breaks off in the middle of a frame leaves nothing behind', async () => {
+  const path = join(guest.dir, 'agent');
+  const child = agent.spawn('echo started; exec sleep 1004');
+  await new Promise((resolve) => child.stdout.once('data', resolve));
+  const cut = agent.spawn(`echo ${'x'.repeat(60_000)}`);
+  await Promise.all([
+    agent.close(),
+    expect(child.exit).rejects.toMatchObject({ code: 'AGENT_GONE' }),
+    expect(cut.exit).rejects.toMatchObject({ code: 'AGENT_GONE' }),
+  ]);
+  expect(() => agent.spawn('true')).toThrow(expect.objectContaining({ code: 'AGENT_GONE' }));
+  agent = await GuestAgent.connect({ path, timeoutMs: 60_000 });
+  const left = await agent.exec('ps -o args | grep -c "^sleep 1004"');
+  expect(left.stdout).toBe('0\n');
+});
+
+test('every call under way ends when the guest does', async () => {
+  const child = agent.spawn('echo started; exec sleep 1005');
+  await new Promise((resolve) => child.stdout.once('data', resolve));
+  const output = text(child.stderr).catch(() => 'cut off');
+  guest.qemu.kill('SIGKILL');
+  await expect(child.exit).rejects.toMatchObject({ code: 'AGENT_GONE' });
+  await agent.closed;
+  await output;
+});

@@ -5,17 +5,24 @@
  * the same bytes, and no privilege is needed even for device nodes.
  */
 import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { posix } from 'node:path';
 
 const S_IFDIR = 0o040000;
 const S_IFREG = 0o100000;
 const S_IFLNK = 0o120000;
 const S_IFCHR = 0o020000;
 const ALIGNMENT = 4;
+const SYMLINK_HOPS_MAX = 40;
 
-/** Entries by path in the archive, without a leading slash. A folder must come before what is in it. */
+/**
+ * Takes entries by their path in the guest. Folders on the way are added as needed; a path that leads
+ * through a symlink added before is stored where it leads. The first entry of a name wins.
+ */
 export class CpioWriter implements AsyncDisposable {
   readonly #file: FileHandle;
   readonly #names = new Set<string>();
+  /** Symlinks by path, with where they lead as a path from the root. */
+  readonly #links = new Map<string, string>();
   #inode = 1;
   #bytes = 0;
 
@@ -34,15 +41,13 @@ export class CpioWriter implements AsyncDisposable {
   }
 
   has(name: string): boolean {
-    return this.#names.has(trim(name));
+    return this.#names.has(this.#canonical(name));
   }
 
-  /** Adds the folder and those above it that are not there yet. */
   async dir(name: string, mode = 0o755): Promise<void> {
-    const path = trim(name);
-    if (path === '' || this.#names.has(path)) return;
-    const slash = path.lastIndexOf('/');
-    if (slash > 0) await this.dir(path.slice(0, slash));
+    const path = this.#canonical(name);
+    if (path === '' || this.#names.has(path) || this.#links.has(path)) return;
+    await this.#parent(path);
     await this.#entry(path, S_IFDIR | mode, Buffer.alloc(0));
   }
 
@@ -52,19 +57,24 @@ export class CpioWriter implements AsyncDisposable {
   }
 
   async file(name: string, content: Uint8Array | string, mode: number): Promise<void> {
-    await this.#parent(name);
+    const path = this.#canonical(name);
+    await this.#parent(path);
     const bytes = typeof content === 'string' ? Buffer.from(content, 'utf8') : content;
-    await this.#entry(trim(name), S_IFREG | (mode & 0o7777), bytes);
+    await this.#entry(path, S_IFREG | (mode & 0o7777), bytes);
   }
 
   async symlink(name: string, target: string): Promise<void> {
-    await this.#parent(name);
-    await this.#entry(trim(name), S_IFLNK | 0o777, Buffer.from(target, 'utf8'));
+    const path = this.#canonical(name);
+    if (this.#names.has(path)) return;
+    await this.#parent(path);
+    await this.#entry(path, S_IFLNK | 0o777, Buffer.from(target, 'utf8'));
+    this.#links.set(path, posix.resolve('/', posix.dirname(path), target).slice(1));
   }
 
   async charDevice(name: string, mode: number, major: number, minor: number): Promise<void> {
-    await this.#parent(name);
-    await this.#entry(trim(name), S_IFCHR | mode, Buffer.alloc(0), major, minor);
+    const path = this.#canonical(name);
+    await this.#parent(path);
+    await this.#entry(path, S_IFCHR | mode, Buffer.alloc(0), major, minor);
   }
 
   /** Writes the trailer and closes the file. */
@@ -77,13 +87,28 @@ export class CpioWriter implements AsyncDisposable {
     await this.#file.close();
   }
 
-  async #parent(name: string): Promise<void> {
-    const path = trim(name);
+  /** The path with its folders' symlinks resolved; the last part stays as it is. */
+  #canonical(name: string): string {
+    const parts = posix
+      .normalize(`/${name}`)
+      .split('/')
+      .filter((part) => part !== '');
+    let path = '';
+    for (const [index, part] of parts.entries()) {
+      path = path === '' ? part : `${path}/${part}`;
+      if (index === parts.length - 1) break;
+      for (let hops = 0; this.#links.has(path) && hops < SYMLINK_HOPS_MAX; hops += 1) {
+        path = this.#links.get(path)!;
+      }
+    }
+    return path;
+  }
+
+  async #parent(path: string): Promise<void> {
     const slash = path.lastIndexOf('/');
     if (slash > 0) await this.dir(path.slice(0, slash));
   }
 
-  /** The first entry of a name wins: unpacking a second one over a symlink would follow it. */
   async #entry(
     name: string,
     mode: number,
@@ -122,8 +147,4 @@ export class CpioWriter implements AsyncDisposable {
     await this.#file.writeFile(padded);
     this.#bytes += padded.length;
   }
-}
-
-function trim(name: string): string {
-  return name.replace(/^\/+/, '').replace(/\/+$/, '');
 }

@@ -56,7 +56,11 @@ export async function buildInitramfs(options: BuildInitramfsOptions): Promise<st
   try {
     await addBase(archive, options.tools);
     await addModules(archive, options);
+    // Before busybox's names: a host program that was asked for wins over the applet of its name.
     await addHostPaths(archive, options.withPaths);
+    for (const applet of await listApplets(options.tools.busybox)) {
+      await archive.symlink(applet, '/bin/busybox');
+    }
     await archive.finish();
     await rename(part, output);
   } catch (error) {
@@ -68,8 +72,11 @@ export async function buildInitramfs(options: BuildInitramfsOptions): Promise<st
 }
 
 async function addBase(archive: CpioWriter, tools: GuestTools): Promise<void> {
-  for (const dir of ['dev', 'proc', 'sys', 'run', 'etc', 'bin', 'sbin', 'usr/bin', 'usr/sbin']) {
-    await archive.dir(dir);
+  for (const dir of ['dev', 'proc', 'sys', 'run', 'etc', 'usr']) await archive.dir(dir);
+  // As on today's distributions, so that a host's paths mean the same here.
+  for (const dir of ['bin', 'sbin', 'lib', 'lib64']) {
+    await archive.dir(`usr/${dir}`);
+    await archive.symlink(dir, `usr/${dir}`);
   }
   await archive.dir('root', 0o700);
   await archive.dir('tmp', 0o1777);
@@ -81,9 +88,7 @@ async function addBase(archive: CpioWriter, tools: GuestTools): Promise<void> {
   await archive.file('etc/group', 'root:x:0:\n', 0o644);
   await archive.file('etc/hosts', '127.0.0.1 localhost\n', 0o644);
   await archive.copy('bin/busybox', tools.busybox, 0o755);
-  for (const applet of await listApplets(tools.busybox)) {
-    await archive.symlink(applet, '/bin/busybox');
-  }
+  await archive.symlink('bin/sh', '/bin/busybox');
   for (const [name, path] of tools.programs) await archive.copy(`usr/bin/${name}`, path, 0o755);
 }
 
