@@ -9,7 +9,7 @@ import * as fs from 'node:fs';
 import * as net from 'node:net';
 import * as path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { QmpClient } from '../src/index.js';
+import { type ConnectOptions, QmpClient } from '../src/index.js';
 
 export interface Racer {
   /** `count` commands, the next one when the answer to the last is in. */
@@ -28,12 +28,12 @@ const COMMAND = 'query-status';
 const IN_FLIGHT_OOB = 8;
 const TIMEOUT_MS = 120_000;
 
-export function ours(oob: boolean): Contender {
+export function ours(name: string, options: ConnectOptions): Contender {
   return {
-    name: oob ? 'this client, oob' : 'this client',
+    name,
     async connect(socketPath) {
-      const options = { oob, commandTimeoutMs: TIMEOUT_MS };
-      const client = await QmpClient.connect({ path: socketPath }, options);
+      const limits = { commandTimeoutMs: TIMEOUT_MS };
+      const client = await QmpClient.connect({ path: socketPath }, { ...options, ...limits });
       return {
         async sequential(count) {
           for (let done = 0; done < count; done += 1) await client.execute(COMMAND);
@@ -47,7 +47,7 @@ export function ours(oob: boolean): Contender {
   };
 }
 
-/** Writes lines with ids as ours does, looks for line feeds in what comes, parses nothing. */
+/** Writes the lines ours does, looks for line feeds in what comes, parses nothing. */
 export function bareSocket(oob: boolean): Contender {
   return {
     name: oob ? 'bare socket, oob' : 'bare socket',
@@ -63,12 +63,18 @@ export function bareSocket(oob: boolean): Contender {
       const enable = oob ? ',"arguments":{"enable":["oob"]}' : '';
       socket.write(`{"execute":"qmp_capabilities"${enable},"id":0}\n`);
       await greeted;
-      let id = 1;
-      const send = () => socket.write(`{"execute":"${COMMAND}","id":${id++}}\n`);
       const race = (count: number, window: number) =>
         new Promise<void>((resolve) => {
           let sent = Math.min(count, window);
           let done = 0;
+          let id = 1;
+          // As ours: no id for one alone.
+          const send = () =>
+            socket.write(
+              window === 1
+                ? `{"execute":"${COMMAND}"}\n`
+                : `{"execute":"${COMMAND}","id":${id++}}\n`,
+            );
           answered = () => {
             done += 1;
             if (done === count) resolve();

@@ -42,26 +42,38 @@ export interface CallWriter {
 }
 
 interface Call {
-  readonly id: number;
   readonly request: CallRequest;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: Error) => void;
+  id: number | undefined;
   timer: NodeJS.Timeout | undefined;
   onAbort: (() => void) | undefined;
   written: boolean;
   settled: boolean;
 }
 
+export interface CallTableOptions {
+  /** Commands held, waiting and in flight together. */
+  readonly callLimit: number;
+  /** Give an id to a command even when no other is in flight. */
+  readonly alwaysId: boolean;
+}
+
 export class CallTable {
   readonly #writer: CallWriter;
-  readonly #callLimit: number;
+  readonly #options: CallTableOptions;
+  /** Written and not answered, by id. */
   readonly #calls = new Map<number, Call>();
+  /** Written without an id and not answered; see `#write`. */
+  #alone: Call | undefined;
   #inFlightLimit = 1;
   #waiting: Call[] = [];
   #head = 0;
+  /** Those of `#waiting` from `#head` on that were not given up. */
+  #waitingCount = 0;
   #inFlight = 0;
-  /** An id whose descriptors QEMU may not have taken yet: it keeps only the newest set. */
-  #fdCall: number | undefined;
+  /** A call whose descriptors QEMU may not have taken yet: it keeps only the newest set. */
+  #fdCall: Call | undefined;
   /** A line with descriptors is on its way out: nothing in-band may overtake it. */
   #fdSending = false;
   #idNext = 1;
@@ -69,21 +81,17 @@ export class CallTable {
   /** Replies that named no call under way. */
   strayReplies = 0;
 
-  constructor(writer: CallWriter, callLimit: number) {
+  constructor(writer: CallWriter, options: CallTableOptions) {
     this.#writer = writer;
-    this.#callLimit = callLimit;
+    this.#options = options;
   }
 
   /** Calls not settled yet, plus those given up that QEMU still works on. */
   get size(): number {
-    return this.#calls.size;
+    return this.#waitingCount + this.#calls.size + (this.#alone ? 1 : 0);
   }
 
-  get inFlight(): number {
-    return this.#inFlight;
-  }
-
-  /** Set after negotiation: 8 with out-of-band execution, else no limit but the call limit. */
+  /** Set after negotiation: how many in-band commands may be with QEMU. */
   allow(inFlightLimit: number): void {
     this.#inFlightLimit = inFlightLimit;
     this.#pump();
@@ -96,43 +104,42 @@ export class CallTable {
       if (signal?.aborted) {
         return reject(new QmpAbortedError(`starting ${sent.command}`, signal.reason));
       }
-      if (this.#calls.size >= this.#callLimit) {
-        const text = `${this.#callLimit} commands are under way. Await some, or raise callLimit.`;
+      const { callLimit } = this.#options;
+      if (this.size >= callLimit) {
+        const text = `${callLimit} commands are under way. Await some, or raise callLimit.`;
         return reject(new QmpOverloadedError(text));
       }
-      const id = this.#idNext++;
       const call: Call = {
-        id,
         request,
         resolve,
         reject,
+        id: undefined,
         timer: undefined,
         onAbort: undefined,
         written: false,
         settled: false,
       };
+      const what = `waiting for ${sent.command}`;
       call.timer = startTimer(timeoutMs, () => {
-        const what = `waiting for ${sent.command}`;
         this.#giveUp(call, new QmpTimeLimitError(what, timeoutMs, sent));
       });
       if (signal) {
-        const what = `waiting for ${sent.command}`;
         call.onAbort = () => this.#giveUp(call, new QmpAbortedError(what, signal.reason));
         signal.addEventListener('abort', call.onAbort, { once: true });
       }
-      this.#calls.set(id, call);
       if (request.oob) {
         this.#write(call);
       } else {
         this.#waiting.push(call);
+        this.#waitingCount += 1;
         this.#pump();
       }
     });
   }
 
-  /** A `return` came. False when the id names nothing under way (counted in `strayReplies`). */
+  /** A `return` came. False when it names nothing under way (counted in `strayReplies`). */
   succeed(id: unknown, value: unknown): boolean {
-    const call = this.#close(id);
+    const call = this.#answered(id);
     if (!call) return false;
     if (this.#settle(call)) call.resolve(value);
     this.#pump();
@@ -141,7 +148,7 @@ export class CallTable {
 
   /** An `error` came. False as in `succeed`. */
   fail(id: unknown, error: ErrorBody): boolean {
-    const call = this.#close(id);
+    const call = this.#answered(id);
     if (!call) return false;
     if (this.#settle(call)) {
       call.reject(new QmpCommandError(error.class, error.desc, call.request.sent));
@@ -153,7 +160,8 @@ export class CallTable {
   /** The connection is over: every call rejects, with what was sent and whether it was written. */
   end(reason: string, cause: unknown): void {
     this.#ended = true;
-    for (const call of this.#calls.values()) {
+    const first = this.#alone ? [this.#alone] : [];
+    for (const call of [...first, ...this.#calls.values(), ...this.#waiting]) {
       const { sent } = call.request;
       const state = call.written ? 'it may have been carried out' : 'it was not sent';
       const text = `${reason} while ${sent.command} waited for its reply; ${state}`;
@@ -162,22 +170,28 @@ export class CallTable {
       }
     }
     this.#calls.clear();
+    this.#alone = undefined;
     this.#waiting = [];
     this.#head = 0;
-    this.#inFlight = 0;
+    this.#waitingCount = 0;
   }
 
-  /** Take the call a reply names out of the table. */
-  #close(id: unknown): Call | undefined {
-    const call = typeof id === 'number' ? this.#calls.get(id) : undefined;
-    if (!call?.written) {
+  /** Take the call a reply is for out of the table. */
+  #answered(id: unknown): Call | undefined {
+    const call = id === undefined ? this.#alone : this.#calls.get(id as number);
+    if (!call) {
       this.strayReplies += 1;
       return undefined;
     }
-    this.#calls.delete(call.id);
-    if (!call.request.oob) this.#inFlight -= 1;
-    if (this.#fdCall === call.id) this.#fdCall = undefined;
+    this.#remove(call);
     return call;
+  }
+
+  #remove(call: Call): void {
+    if (call === this.#alone) this.#alone = undefined;
+    else this.#calls.delete(call.id!);
+    if (!call.request.oob) this.#inFlight -= 1;
+    if (this.#fdCall === call) this.#fdCall = undefined;
   }
 
   #settle(call: Call): boolean {
@@ -191,7 +205,7 @@ export class CallTable {
   #giveUp(call: Call, error: QmpError): void {
     if (!this.#settle(call)) return;
     // One not written yet is skipped by the pump; one with QEMU stays until QEMU answers.
-    if (!call.written) this.#calls.delete(call.id);
+    if (!call.written) this.#waitingCount -= 1;
     call.reject(error);
   }
 
@@ -199,15 +213,13 @@ export class CallTable {
     while (this.#head < this.#waiting.length && this.#inFlight < this.#inFlightLimit) {
       if (this.#fdSending) return;
       const call = this.#waiting[this.#head]!;
-      if (!call.settled) {
-        // Descriptors of the next call would push out those QEMU has not taken yet.
-        if (call.request.fds.length > 0 && this.#fdCall !== undefined) return;
-        this.#inFlight += 1;
-        this.#head += 1;
-        this.#write(call);
-      } else {
-        this.#head += 1;
-      }
+      // Descriptors of the next call would push out those QEMU has not taken yet.
+      if (!call.settled && call.request.fds.length > 0 && this.#fdCall) return;
+      this.#head += 1;
+      if (call.settled) continue;
+      this.#waitingCount -= 1;
+      this.#inFlight += 1;
+      this.#write(call);
     }
     if (this.#head * 2 > this.#waiting.length) {
       this.#waiting = this.#waiting.slice(this.#head);
@@ -215,21 +227,35 @@ export class CallTable {
     }
   }
 
+  /**
+   * A command that is alone with QEMU goes without an id, and a reply without one is its: QEMU
+   * reads its monitor one byte at a time (monitor_can_read in monitor/monitor.c), and the ten bytes
+   * of an id cost it a fifth of a round trip. What is sent meanwhile carries ids, as ever.
+   */
   #write(call: Call): void {
     if (this.#ended) return;
-    const { body, fds } = call.request;
-    const line = `${body},"id":${call.id}}\n`;
+    const { body, fds, oob } = call.request;
     call.written = true;
-    if (fds.length === 0) {
-      this.#writer.write(line);
-      return;
+    let line: string;
+    if (this.#alone || this.#calls.size > 0 || oob || this.#options.alwaysId) {
+      call.id = this.#idNext++;
+      this.#calls.set(call.id, call);
+      line = `${body},"id":${call.id}}\n`;
+    } else {
+      this.#alone = call;
+      line = `${body}}\n`;
     }
-    this.#fdCall = call.id;
+    if (fds.length === 0) this.#writer.write(line);
+    else this.#writeWithFds(call, line);
+  }
+
+  #writeWithFds(call: Call, line: string): void {
+    this.#fdCall = call;
     this.#fdSending = true;
-    this.#writer.writeWithFds(line, fds, (error) => {
+    this.#writer.writeWithFds(line, call.request.fds, (error) => {
       this.#fdSending = false;
-      if (error && this.#calls.get(call.id) === call) {
-        this.#close(call.id);
+      if (error && !this.#ended) {
+        this.#remove(call);
         if (this.#settle(call)) call.reject(error);
       }
       this.#pump();

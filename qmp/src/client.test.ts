@@ -85,6 +85,42 @@ describe('commands', () => {
     }
   });
 
+  it('gives no id to a command that is alone, and one to every other', async () => {
+    await using server = await FakeQmpServer.start();
+    server.on('echo', () => 'ok').on('block', () => NO_REPLY);
+    const ids = () => server.connection.received.slice(1).map(({ id }) => id !== undefined);
+    await using sparing = await QmpClient.connect(server.address);
+    await sparing.executeUntyped('echo');
+    await sparing.executeUntyped('echo');
+    expect(ids()).toEqual([false, false]);
+    await Promise.all([sparing.executeUntyped('echo'), sparing.executeUntyped('echo')]);
+    expect(ids()).toEqual([false, false, false, true]);
+    // One that was given up is still with the server: its late reply must find nobody else.
+    const blocked = sparing.executeUntyped('block', {}, { timeoutMs: 20 });
+    await expect(blocked).rejects.toMatchObject({ code: 'QMP_TIME_LIMIT' });
+    const after = sparing.executeUntyped('echo');
+    server.connection.reply({ id: undefined }, 'late');
+    expect(await after).toBe('ok');
+    expect(ids()).toEqual([false, false, false, true, false, true]);
+    await sparing.close();
+    await using always = await QmpClient.connect(server.address, { alwaysId: true });
+    await always.executeUntyped('echo');
+    expect(ids()).toEqual([true]);
+  });
+
+  it('keeps no more in flight than it is told', async () => {
+    await using server = await FakeQmpServer.start();
+    server.on('echo', async () => {
+      await new Promise(setImmediate);
+      return 'ok';
+    });
+    await using client = await QmpClient.connect(server.address, { inFlightLimit: 1 });
+    await Promise.all(Array.from({ length: 20 }, () => client.executeUntyped('echo')));
+    expect(server.connection.unansweredMax).toBe(1);
+    const wrong = QmpClient.connect(server.address, { inFlightLimit: 0 });
+    await expect(wrong).rejects.toMatchObject({ code: 'QMP_BAD_ARGUMENT' });
+  });
+
   it('keeps eight in flight with oob, and lets exec-oob pass them', async () => {
     await using both = await pair();
     both.server.on('block', () => NO_REPLY).on('query-yank', () => []);

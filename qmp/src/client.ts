@@ -42,6 +42,17 @@ export interface ConnectOptions extends WaitOptions {
   readonly lineLimit?: number;
   /** Commands waiting and in flight together. Default 65,536. */
   readonly callLimit?: number;
+  /**
+   * In-band commands with QEMU at a time, at least 1. Default 8 with out-of-band execution (and
+   * never more), else no limit. QEMU runs them one by one in any case.
+   */
+  readonly inFlightLimit?: number;
+  /**
+   * Give an id even to a command that is alone in flight. Default false: QEMU answers each command
+   * once, so the reply is its, and the bytes of an id cost a fifth of a round trip. Give true for
+   * a peer that may answer twice.
+   */
+  readonly alwaysId?: boolean;
   /** Time limit of commands that name none, milliseconds. Default 10 s. */
   readonly commandTimeoutMs?: number;
 }
@@ -49,6 +60,17 @@ export interface ConnectOptions extends WaitOptions {
 export interface ExecuteOptions extends WaitOptions {
   /** Descriptors sent along (`getfd`, `add-fd`): UNIX sockets only, needs koffi installed. */
   readonly fds?: readonly number[];
+}
+
+/** Before anything is opened: nothing is left behind when an option is wrong. */
+function checkOptions(options: ConnectOptions): void {
+  const { commandTimeoutMs, inFlightLimit, callLimit, lineLimit } = options;
+  const limits = { commandTimeoutMs, inFlightLimit, callLimit, lineLimit };
+  for (const [name, value] of Object.entries(limits)) {
+    if (value !== undefined && !(value >= 1)) {
+      throw new QmpArgumentError(`${name} must be at least 1, not ${value}`);
+    }
+  }
 }
 
 /** `S` types commands and events; make one for another QEMU with `qmp-types`. */
@@ -60,6 +82,7 @@ export class QmpClient<S extends QmpSchema = Qemu72Schema> implements AsyncDispo
   readonly #calls: CallTable;
   readonly #hub = new EventHub();
   readonly #commandTimeoutMs: number;
+  readonly #inFlightLimit: number;
   readonly #ended: Promise<void>;
   #greeting: Greeting | undefined;
   #onGreeting: { resolve: () => void; reject: (error: Error) => void } | undefined;
@@ -71,15 +94,16 @@ export class QmpClient<S extends QmpSchema = Qemu72Schema> implements AsyncDispo
     this.#socket = socket;
     this.address = address;
     this.#splitter = new LineSplitter(options.lineLimit ?? LINE_LIMIT_DEFAULT);
-    this.#commandTimeoutMs = timeLimitOf(
-      { timeoutMs: options.commandTimeoutMs ?? TIMEOUT_DEFAULT_MS },
-      TIMEOUT_DEFAULT_MS,
-    );
+    this.#commandTimeoutMs = options.commandTimeoutMs ?? TIMEOUT_DEFAULT_MS;
     const writer = {
       write: (line: string) => void socket.write(line),
       writeWithFds: sendFds.bind(undefined, socket),
     };
-    this.#calls = new CallTable(writer, options.callLimit ?? CALL_LIMIT_DEFAULT);
+    this.#calls = new CallTable(writer, {
+      callLimit: options.callLimit ?? CALL_LIMIT_DEFAULT,
+      alwaysId: options.alwaysId ?? false,
+    });
+    this.#inFlightLimit = options.inFlightLimit ?? Number.POSITIVE_INFINITY;
     this.#ended = new Promise((resolve) => socket.once('close', () => resolve()));
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
     socket.on('error', (error) => this.#end(`Connection lost (${error.message})`, error));
@@ -97,6 +121,7 @@ export class QmpClient<S extends QmpSchema = Qemu72Schema> implements AsyncDispo
     options: ConnectOptions = {},
   ): Promise<QmpClient<S>> {
     const timeoutMs = timeLimitOf(options, TIMEOUT_DEFAULT_MS);
+    checkOptions(options);
     const until = performance.now() + timeoutMs;
     const limits = () => ({
       timeoutMs: Math.max(1, until - performance.now()),
@@ -291,7 +316,9 @@ export class QmpClient<S extends QmpSchema = Qemu72Schema> implements AsyncDispo
       throw new QmpNegotiationError(`Capability negotiation failed: ${text}`, error);
     }
     this.#oob = oob;
-    this.#calls.allow(oob ? IN_FLIGHT_LIMIT_OOB : Number.POSITIVE_INFINITY);
+    this.#calls.allow(
+      oob ? Math.min(IN_FLIGHT_LIMIT_OOB, this.#inFlightLimit) : this.#inFlightLimit,
+    );
   }
 
   #receive(chunk: Buffer): void {
@@ -319,11 +346,10 @@ export class QmpClient<S extends QmpSchema = Qemu72Schema> implements AsyncDispo
         this.#calls.succeed(message.id, message.value);
         break;
       case 'error':
-        // Without an id it is about bytes the server could not parse: which call's is unknown.
-        if (message.id === undefined) {
+        // Without an id, and no command without one under way: about bytes it could not parse.
+        if (!this.#calls.fail(message.id, message.error) && message.id === undefined) {
           throw this.#badReply(`The server could not parse a command: ${message.error.desc}`, line);
         }
-        this.#calls.fail(message.id, message.error);
         break;
       case 'event':
         this.#hub.publish(message.event);

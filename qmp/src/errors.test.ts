@@ -108,6 +108,7 @@ describe('replies', () => {
   async function afterJunk(junk: string | Buffer, lineLimit?: number) {
     await using server = await FakeQmpServer.start();
     await using client = await QmpClient.connect(server.address, {
+      alwaysId: true,
       ...(lineLimit && { lineLimit }),
     });
     server.on('cont', () => NO_REPLY);
