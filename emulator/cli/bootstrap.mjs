@@ -59,9 +59,10 @@ const HOST_NEEDS = [
 ];
 
 class StepError extends Error {
-  constructor(exitCode, message) {
+  constructor(exitCode, message, output) {
     super(message);
     this.exitCode = exitCode;
+    this.output = output;
   }
 }
 
@@ -97,6 +98,7 @@ async function runStep(step) {
     exitCode,
     `${title} ${why}: ${[command, ...args].join(' ')}\n${tail.join('\n')}\n` +
       `${remedy} The whole output: ${relative(process.cwd(), log) || log}`,
+    result.output,
   );
 }
 
@@ -205,18 +207,32 @@ function dependenciesCurrent() {
   });
 }
 
+/**
+ * Exactly what the lock file says. It cannot name packages for other platforms that the registry it was
+ * made from did not have, and npm ci then refuses it as out of step; npm install takes the locked
+ * versions all the same, and --no-save leaves the lock file alone.
+ */
 async function installDependencies() {
   if (dependenciesCurrent()) return;
+  try {
+    await npm('npm-ci', ['ci']);
+  } catch (error) {
+    if (!(error instanceof StepError) || !error.output?.includes('EUSAGE')) throw error;
+    await npm('npm-install', ['install', '--no-save']);
+  }
+}
+
+function npm(name, verb) {
   // Under npm, the same npm; its own path is the one sure way to it.
-  const npm = process.env.npm_execpath;
-  const viaNode = npm?.endsWith('.js') && existsSync(npm);
-  const args = ['ci', '--ignore-scripts', '--include=dev', '--no-audit', '--no-fund'];
-  await runStep({
-    title: 'installing the npm dependencies',
-    name: 'npm-ci',
+  const self = process.env.npm_execpath;
+  const viaNode = self?.endsWith('.js') && existsSync(self);
+  const args = [...verb, '--ignore-scripts', '--include=dev', '--no-audit', '--no-fund'];
+  return runStep({
+    title: `installing the npm dependencies (npm ${verb.join(' ')})`,
+    name,
     loud: true,
     command: viaNode ? process.execPath : 'npm',
-    args: viaNode ? [npm, ...args] : args,
+    args: viaNode ? [self, ...args] : args,
     timeoutMs: INSTALL_TIMEOUT_MS,
     exitCode: EXIT_UNAVAILABLE,
     remedy: 'Check the network and npm’s registry setting, then try again.',
