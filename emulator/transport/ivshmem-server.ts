@@ -5,7 +5,9 @@
  * integer with at most one descriptor. In this order: version 0; the client's id; -1 with the memory;
  * the host's peer id with the eventfd that rings the host; the client's id once for each of its
  * vectors. (QEMU 7.2 crashes on own-id descriptors before the -1, and aborts when a peer id comes
- * back, so ids only grow.) The host never connects: it is a peer in name only, with id 0.
+ * back, so ids only grow. It spins for ever when the socket closes before the -1, so a client is
+ * refused by a version that does not exist, at which QEMU ends with an error.) The host never
+ * connects: it is a peer in name only, with id 0.
  *
  * One QEMU at a time: the memory is one guest's. The caller owns the descriptors; the server owns the
  * socket and its path.
@@ -17,6 +19,8 @@ import { sendWithFd } from '../native/libc.js';
 export const HOST_PEER = 0;
 
 const PROTOCOL_VERSION = 0;
+/** Sent as the version to a client that is refused. */
+const REFUSED_VERSION = -1;
 const PEER_ID_MAX = 65535;
 /** sun_path of struct sockaddr_un, less the closing zero (sys/un.h). */
 const SOCKET_PATH_BYTES_MAX = 107;
@@ -109,7 +113,7 @@ export class IvshmemServer implements AsyncDisposable {
     const reason = this.#refusal();
     if (reason !== undefined) {
       this.#options.onRefused?.(reason);
-      socket.destroy();
+      this.#turnAway(socket);
       return;
     }
     const peer = this.#nextPeer;
@@ -133,6 +137,15 @@ export class IvshmemServer implements AsyncDisposable {
     if (this.#client !== undefined) return 'another QEMU is connected; one guest a socket';
     if (this.#nextPeer > PEER_ID_MAX) return 'all 65535 peer ids are used; restart the server';
     return undefined;
+  }
+
+  #turnAway(socket: Socket): void {
+    try {
+      sendWithFd(descriptorOf(socket), encode(REFUSED_VERSION));
+    } catch {
+      // It has gone by itself.
+    }
+    socket.destroy();
   }
 
   #greet(fd: number, peer: number): void {
