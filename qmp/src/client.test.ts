@@ -186,6 +186,18 @@ describe('commands', () => {
     expect((await listener.next()).data).toEqual({ n: 2 });
   });
 
+  it('carries 64-bit integers both ways', async () => {
+    await using server = await FakeQmpServer.start();
+    await using client = await QmpClient.connect(server.address, { bigints: true });
+    server.on('echo', (_, connection) => {
+      connection.send('{"return": 18446744073709551615}\n');
+      return NO_REPLY;
+    });
+    const size = 2n ** 63n;
+    expect(await client.executeUntyped('echo', { size })).toBe(2n ** 64n - 1n);
+    expect(server.connection.received.at(-1)?.raw).toContain('"size":9223372036854775808');
+  });
+
   it('delivers an event that came before a reply before that reply', async () => {
     await using both = await pair();
     both.server.on('stop', (_, connection) => {

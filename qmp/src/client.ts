@@ -18,6 +18,7 @@ import { EventHub, type EventPredicate, type ListenOptions, type QmpListener } f
 import { sendFds } from './fds.js';
 import { LINE_LIMIT_DEFAULT, LineSplitter } from './framing.js';
 import type { Qemu72Schema } from './generated/qemu-7.2.js';
+import { parse, stringify } from './json.js';
 import { classify, type Greeting, type QmpEventMessage } from './messages.js';
 import type {
   CommandName,
@@ -53,6 +54,11 @@ export interface ConnectOptions extends WaitOptions {
    * a peer that may answer twice.
    */
   readonly alwaysId?: boolean;
+  /**
+   * Give integers beyond 2^53 as bigint; the types go on saying number. Default false: such an
+   * integer is rounded. Arguments may hold bigints in any case.
+   */
+  readonly bigints?: boolean;
   /** Time limit of commands that name none, milliseconds. Default 10 s. */
   readonly commandTimeoutMs?: number;
 }
@@ -83,6 +89,7 @@ export class QmpClient<S extends QmpSchema = Qemu72Schema> implements AsyncDispo
   readonly #hub = new EventHub();
   readonly #commandTimeoutMs: number;
   readonly #inFlightLimit: number;
+  readonly #bigints: boolean;
   readonly #ended: Promise<void>;
   #greeting: Greeting | undefined;
   #onGreeting: { resolve: () => void; reject: (error: Error) => void } | undefined;
@@ -104,6 +111,7 @@ export class QmpClient<S extends QmpSchema = Qemu72Schema> implements AsyncDispo
       alwaysId: options.alwaysId ?? false,
     });
     this.#inFlightLimit = options.inFlightLimit ?? Number.POSITIVE_INFINITY;
+    this.#bigints = options.bigints ?? false;
     this.#ended = new Promise((resolve) => socket.once('close', () => resolve()));
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
     socket.on('error', (error) => this.#end(`Connection lost (${error.message})`, error));
@@ -254,7 +262,7 @@ export class QmpClient<S extends QmpSchema = Qemu72Schema> implements AsyncDispo
     }
     try {
       let body = `{"${verb}":${JSON.stringify(command)}`;
-      if (args !== undefined) body += `,"arguments":${JSON.stringify(args)}`;
+      if (args !== undefined) body += `,"arguments":${stringify(args)}`;
       const reply = this.#calls.start({
         sent: { command, arguments: args },
         body,
@@ -336,7 +344,7 @@ export class QmpClient<S extends QmpSchema = Qemu72Schema> implements AsyncDispo
     if (this.#failure || line === '' || line === '\r') return;
     let value: unknown;
     try {
-      value = JSON.parse(line);
+      value = parse(line, this.#bigints);
     } catch {
       throw this.#badReply('The server sent a line that is no JSON', line);
     }
