@@ -65,6 +65,7 @@ export class IvshmemServer implements AsyncDisposable {
   readonly #server: Server;
   #client: Socket | undefined;
   #nextPeer = HOST_PEER + 1;
+  #closed = false;
 
   private constructor(options: IvshmemServerOptions) {
     this.#options = options;
@@ -110,6 +111,16 @@ export class IvshmemServer implements AsyncDisposable {
   #accept(socket: Socket): void {
     // A client that goes away in the middle is no error of ours.
     socket.on('error', () => socket.destroy());
+    if (this.#client === undefined) this.#admit(socket);
+    else setImmediate(() => setImmediate(() => this.#admit(socket)));
+  }
+
+  /**
+   * Serves the client or turns it away. When there is one already, its end may have come in the same
+   * turn of the event loop as this one's beginning: then this is called two turns later.
+   */
+  #admit(socket: Socket): void {
+    if (socket.destroyed) return;
     const reason = this.#refusal();
     if (reason !== undefined) {
       this.#options.onRefused?.(reason);
@@ -134,6 +145,7 @@ export class IvshmemServer implements AsyncDisposable {
   }
 
   #refusal(): string | undefined {
+    if (this.#closed) return 'the server is closing';
     if (this.#client !== undefined) return 'another QEMU is connected; one guest a socket';
     if (this.#nextPeer > PEER_ID_MAX) return 'all 65535 peer ids are used; restart the server';
     return undefined;
@@ -156,9 +168,15 @@ export class IvshmemServer implements AsyncDisposable {
     for (const eventFd of this.#options.guestEventFds) sendWithFd(fd, encode(peer), eventFd);
   }
 
-  /** Closes the socket and removes its path. */
+  /** Closes the socket and removes its path; `onDisconnect` has been called when this returns. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#client?.destroy();
+    this.#closed = true;
+    const client = this.#client;
+    if (client !== undefined) {
+      const gone = new Promise<void>((resolve) => client.once('close', () => resolve()));
+      client.destroy();
+      await gone;
+    }
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
   }
 }
