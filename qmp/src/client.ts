@@ -1,10 +1,10 @@
 // The QMP client: one connection, many commands under way, many listeners. What always holds: every
 // call settles (reply, time limit, signal or end of the connection); a reply settles the call whose
-// id it carries and no other; an event reaches every listener open at that moment before any reply
+// id it carries, one without an id the call that was sent without, and no other; an event reaches every listener open at that moment before any reply
 // that came after it. The client owns its socket; close() or a lost connection destroys it.
 
 import type * as net from 'node:net';
-import { CALL_LIMIT_DEFAULT, CallTable, IN_FLIGHT_LIMIT_OOB } from './calls.js';
+import { CallTable, IN_FLIGHT_LIMIT_OOB } from './calls.js';
 import {
   QmpArgumentError,
   QmpBadReplyError,
@@ -16,10 +16,11 @@ import {
 } from './errors.js';
 import { EventHub, type EventPredicate, type ListenOptions, type QmpListener } from './events.js';
 import { sendFds } from './fds.js';
-import { LINE_LIMIT_DEFAULT, LineSplitter } from './framing.js';
+import { LineSplitter } from './framing.js';
 import type { Qemu72Schema } from './generated/qemu-7.2.js';
 import { parse, stringify } from './json.js';
 import { classify, type Greeting, type QmpEventMessage } from './messages.js';
+import { type ConnectOptions, type ExecuteOptions, type Settings, settingsOf } from './options.js';
 import type {
   CommandName,
   CommandParameters,
@@ -36,47 +37,9 @@ import { bounded, TIMEOUT_DEFAULT_MS, timeLimitOf, type WaitOptions } from './wa
 const CLOSE_GRACE_MS = 500;
 const RAW_SHOWN_CHARS = 200;
 
-export interface ConnectOptions extends WaitOptions {
-  /** Use out-of-band execution when the server offers it. Default true. */
-  readonly oob?: boolean;
-  /** Longest line accepted from the server, bytes. Default 16 MiB. */
-  readonly lineLimit?: number;
-  /** Commands waiting and in flight together. Default 65,536. */
-  readonly callLimit?: number;
-  /**
-   * In-band commands with QEMU at a time, at least 1. Default 8 with out-of-band execution (and
-   * never more), else no limit. QEMU runs them one by one in any case.
-   */
-  readonly inFlightLimit?: number;
-  /**
-   * Give an id even to a command that is alone in flight. Default false: QEMU answers each command
-   * once, so the reply is its, and the bytes of an id cost a fifth of a round trip. Give true for
-   * a peer that may answer twice.
-   */
-  readonly alwaysId?: boolean;
-  /**
-   * Give integers beyond 2^53 as bigint; the types go on saying number. Default false: such an
-   * integer is rounded. Arguments may hold bigints in any case.
-   */
-  readonly bigints?: boolean;
-  /** Time limit of commands that name none, milliseconds. Default 10 s. */
-  readonly commandTimeoutMs?: number;
-}
-
-export interface ExecuteOptions extends WaitOptions {
-  /** Descriptors sent along (`getfd`, `add-fd`): UNIX sockets only, needs koffi installed. */
-  readonly fds?: readonly number[];
-}
-
-/** Before anything is opened: nothing is left behind when an option is wrong. */
-function checkOptions(options: ConnectOptions): void {
-  const { commandTimeoutMs, inFlightLimit, callLimit, lineLimit } = options;
-  const limits = { commandTimeoutMs, inFlightLimit, callLimit, lineLimit };
-  for (const [name, value] of Object.entries(limits)) {
-    if (value !== undefined && !(value >= 1)) {
-      throw new QmpArgumentError(`${name} must be at least 1, not ${value}`);
-    }
-  }
+interface Limits {
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
 }
 
 /** `S` types commands and events; make one for another QEMU with `qmp-types`. */
@@ -87,9 +50,7 @@ export class QmpClient<S extends QmpSchema = Qemu72Schema> implements AsyncDispo
   readonly #splitter: LineSplitter;
   readonly #calls: CallTable;
   readonly #hub = new EventHub();
-  readonly #commandTimeoutMs: number;
-  readonly #inFlightLimit: number;
-  readonly #bigints: boolean;
+  readonly #settings: Settings;
   readonly #ended: Promise<void>;
   #greeting: Greeting | undefined;
   #onGreeting: { resolve: () => void; reject: (error: Error) => void } | undefined;
@@ -97,21 +58,16 @@ export class QmpClient<S extends QmpSchema = Qemu72Schema> implements AsyncDispo
   #failure: QmpError | undefined;
   #closing = false;
 
-  private constructor(socket: net.Socket, address: string, options: ConnectOptions) {
+  private constructor(socket: net.Socket, address: string, settings: Settings) {
     this.#socket = socket;
     this.address = address;
-    this.#splitter = new LineSplitter(options.lineLimit ?? LINE_LIMIT_DEFAULT);
-    this.#commandTimeoutMs = options.commandTimeoutMs ?? TIMEOUT_DEFAULT_MS;
+    this.#settings = settings;
+    this.#splitter = new LineSplitter(settings.lineLimit);
     const writer = {
       write: (line: string) => void socket.write(line),
       writeWithFds: sendFds.bind(undefined, socket),
     };
-    this.#calls = new CallTable(writer, {
-      callLimit: options.callLimit ?? CALL_LIMIT_DEFAULT,
-      alwaysId: options.alwaysId ?? false,
-    });
-    this.#inFlightLimit = options.inFlightLimit ?? Number.POSITIVE_INFINITY;
-    this.#bigints = options.bigints ?? false;
+    this.#calls = new CallTable(writer, settings);
     this.#ended = new Promise((resolve) => socket.once('close', () => resolve()));
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
     socket.on('error', (error) => this.#end(`Connection lost (${error.message})`, error));
@@ -129,17 +85,17 @@ export class QmpClient<S extends QmpSchema = Qemu72Schema> implements AsyncDispo
     options: ConnectOptions = {},
   ): Promise<QmpClient<S>> {
     const timeoutMs = timeLimitOf(options, TIMEOUT_DEFAULT_MS);
-    checkOptions(options);
+    const settings = settingsOf(options);
     const until = performance.now() + timeoutMs;
-    const limits = () => ({
+    const limits = (): Limits => ({
       timeoutMs: Math.max(1, until - performance.now()),
       signal: options.signal,
     });
     const socket = await openSocket(address, limits());
-    const client = new QmpClient<S>(socket, describeAddress(address), options);
+    const client = new QmpClient<S>(socket, describeAddress(address), settings);
     try {
       await client.#takeGreeting(limits());
-      await client.#negotiate(options.oob ?? true, limits());
+      await client.#negotiate(limits());
       return client;
     } catch (error) {
       client.#end('The connection was given up', error);
@@ -268,15 +224,10 @@ export class QmpClient<S extends QmpSchema = Qemu72Schema> implements AsyncDispo
         body,
         oob: verb === 'exec-oob',
         fds: options?.fds ?? [],
-        timeoutMs: timeLimitOf(options, this.#commandTimeoutMs),
+        timeoutMs: timeLimitOf(options, this.#settings.commandTimeoutMs),
         signal: options?.signal,
       });
-      // After a quit the end of the connection is what was asked for: iterations end quietly.
-      if (command === 'quit')
-        reply.then(
-          () => this.#expectEnd(),
-          () => {},
-        );
+      if (command === 'quit') this.#expectEnd(reply);
       return reply;
     } catch (error) {
       if (error instanceof QmpError) return Promise.reject(error);
@@ -285,11 +236,15 @@ export class QmpClient<S extends QmpSchema = Qemu72Schema> implements AsyncDispo
     }
   }
 
-  #expectEnd(): void {
-    this.#closing = true;
+  /** After a quit the end of the connection is what was asked for: iterations end quietly. */
+  #expectEnd(quitting: Promise<unknown>): void {
+    const expect = (): void => {
+      this.#closing = true;
+    };
+    quitting.then(expect, () => {});
   }
 
-  async #takeGreeting(limits: { timeoutMs: number; signal: AbortSignal | undefined }) {
+  async #takeGreeting(limits: Limits): Promise<void> {
     const arrival = new Promise<void>((resolve, reject) => {
       this.#onGreeting = { resolve, reject };
     });
@@ -309,11 +264,10 @@ export class QmpClient<S extends QmpSchema = Qemu72Schema> implements AsyncDispo
     }
   }
 
-  async #negotiate(wantOob: boolean, limits: { timeoutMs: number; signal?: unknown }) {
-    const oob = wantOob && this.greeting.capabilities.includes('oob');
+  async #negotiate(limits: Limits): Promise<void> {
+    const oob = this.#settings.oob && this.greeting.capabilities.includes('oob');
+    const { timeoutMs, signal } = limits;
     this.#calls.allow(1);
-    const { timeoutMs } = limits;
-    const signal = limits.signal as AbortSignal | undefined;
     try {
       const args = oob ? { enable: ['oob'] } : undefined;
       await this.executeUntyped('qmp_capabilities', args, { timeoutMs, ...(signal && { signal }) });
@@ -324,9 +278,8 @@ export class QmpClient<S extends QmpSchema = Qemu72Schema> implements AsyncDispo
       throw new QmpNegotiationError(`Capability negotiation failed: ${text}`, error);
     }
     this.#oob = oob;
-    this.#calls.allow(
-      oob ? Math.min(IN_FLIGHT_LIMIT_OOB, this.#inFlightLimit) : this.#inFlightLimit,
-    );
+    const { inFlightLimit } = this.#settings;
+    this.#calls.allow(oob ? Math.min(IN_FLIGHT_LIMIT_OOB, inFlightLimit) : inFlightLimit);
   }
 
   #receive(chunk: Buffer): void {
@@ -344,7 +297,7 @@ export class QmpClient<S extends QmpSchema = Qemu72Schema> implements AsyncDispo
     if (this.#failure || line === '' || line === '\r') return;
     let value: unknown;
     try {
-      value = parse(line, this.#bigints);
+      value = parse(line, this.#settings.bigints);
     } catch {
       throw this.#badReply('The server sent a line that is no JSON', line);
     }

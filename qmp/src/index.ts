@@ -1,6 +1,6 @@
 // The public face of the package: a QMP client, its events and errors, and a QEMU launcher.
 
-export { type ConnectOptions, type ExecuteOptions, QmpClient } from './client.js';
+export { QmpClient } from './client.js';
 export * from './errors.js';
 export {
   type EventPredicate,
@@ -42,6 +42,7 @@ export {
   type ObjectSpec,
 } from './machine/spec.js';
 export type { Greeting, QmpEventMessage } from './messages.js';
+export type { ConnectOptions, ExecuteOptions } from './options.js';
 export { type GenerateOptions, generateTypes } from './schema/generate.js';
 export { QmpSchemaError, readSchema, type Schema } from './schema/introspection.js';
 export type {
