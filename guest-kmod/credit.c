@@ -16,7 +16,8 @@ int tmem_credits_init(struct tmem_device *dev)
 	spin_lock_init(&dev->credit_lock);
 	dev->hand = kvcalloc(dev->slot_count, sizeof(*dev->hand), GFP_KERNEL);
 	dev->in_hand = kvcalloc(BITS_TO_LONGS(dev->slot_count), sizeof(long), GFP_KERNEL);
-	if (!dev->hand || !dev->in_hand)
+	dev->held = kvcalloc(BITS_TO_LONGS(dev->slot_count), sizeof(long), GFP_KERNEL);
+	if (!dev->hand || !dev->in_hand || !dev->held)
 		return -ENOMEM;
 	WRITE_ONCE(dev->header->credit_head, 0);
 	return 0;
@@ -26,6 +27,7 @@ void tmem_credits_free(struct tmem_device *dev)
 {
 	kvfree(dev->hand);
 	kvfree(dev->in_hand);
+	kvfree(dev->held);
 }
 
 void *tmem_slot(struct tmem_device *dev, u32 slot)
@@ -50,7 +52,8 @@ static bool tmem_credit_from_ring(struct tmem_device *dev, u32 *slot)
 		dev->credit_head++;
 		/* The entry is read before the host may write it anew. */
 		smp_store_release(&dev->header->credit_head, cpu_to_le32(dev->credit_head));
-		if (*slot < dev->slot_count && !__test_and_set_bit(*slot, dev->in_hand))
+		if (*slot < dev->slot_count && !test_bit(*slot, dev->held) &&
+		    !__test_and_set_bit(*slot, dev->in_hand))
 			return true;
 		atomic64_inc(&dev->counters.host_errors);
 	}
@@ -76,16 +79,29 @@ void tmem_credit_return(struct tmem_device *dev, u32 slot)
 {
 	spin_lock(&dev->credit_lock);
 	if (!WARN_ON_ONCE(dev->hand_count == dev->slot_count)) {
+		clear_bit(slot, dev->held);
 		__set_bit(slot, dev->in_hand);
 		dev->hand[dev->hand_count++] = slot;
 	}
 	spin_unlock(&dev->credit_lock);
 }
 
-/* The slot is the host's again. Call before the put is posted: the host may grant it at once. */
+/* The slot is the host's again. Call before the put is posted: the host may promise it at once. */
 void tmem_credit_spend(struct tmem_device *dev, u32 slot)
 {
 	spin_lock(&dev->credit_lock);
 	__clear_bit(slot, dev->in_hand);
 	spin_unlock(&dev->credit_lock);
+}
+
+/* The slot holds a page of ours: a promise of it before its release is a host bug. */
+void tmem_credit_hold(struct tmem_device *dev, u32 slot)
+{
+	set_bit(slot, dev->held);
+}
+
+/* The page is of no use any more. Call before its flush is posted. Any context. */
+void tmem_credit_release(struct tmem_device *dev, u32 slot)
+{
+	clear_bit(slot, dev->held);
 }

@@ -24,6 +24,7 @@ static int stats_show(struct seq_file *file, void *unused)
 	TMEM_SHOW_COUNTER(file, dev, refused_host);
 	TMEM_SHOW_COUNTER(file, dev, refused_other);
 	TMEM_SHOW_COUNTER(file, dev, gets);
+	TMEM_SHOW_COUNTER(file, dev, untold_gets);
 	TMEM_SHOW_COUNTER(file, dev, lost);
 	TMEM_SHOW_COUNTER(file, dev, flushes);
 	TMEM_SHOW_COUNTER(file, dev, flushes_deferred);

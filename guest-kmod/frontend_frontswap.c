@@ -2,11 +2,11 @@
 /*
  * The frontswap front end: each swap type is a pool, each swap offset a page in it.
  *
- * init() opens the pool at swapon and the area call destroys it at swapoff, so puts to a
- * swapped-off type fail by themselves until the next init. Two bits a swap slot are kept here.
- * `present`: we have put it, so a load may be asked for; a slot that is not present is never
- * asked for. `pending`: its flush found the queue full and is the worker's to post; until then
- * its puts are refused, so that the late flush cannot drop a newer page.
+ * init() opens the pool at swapon and the area call destroys it at swapoff, so puts to a swapped-off
+ * type fail by themselves until the next init. For each swap offset `placed` names the slot in
+ * which we have put its page; one that is not placed is never asked for. A bit in `pending` says
+ * that its flush found the queue full and is the worker's to post; until then its puts are refused,
+ * so that the late flush cannot drop a newer page.
  *
  * Contexts (mm/page_io.c, mm/swapfile.c of 6.1): init and area may sleep; store and load may
  * sleep, with the page locked, inside reclaim or a fault: nothing here allocates.
@@ -26,8 +26,8 @@
 /* One swap type: set up by init, before any other hook, taken down by the area call. */
 struct tmem_area {
 	int pool;			/* -1: none, every put is refused */
-	unsigned long slots;		/* bits in each bitmap */
-	unsigned long *present;		/* a page that we put and have not flushed */
+	unsigned long slots;		/* swap offsets */
+	u32 *placed;			/* by offset: slot of the page that we put, plus 1; 0: none */
 	unsigned long *pending;		/* a flush that is still to be posted */
 	struct work_struct drain;	/* posts the pending flushes */
 };
@@ -85,9 +85,15 @@ static void tmem_area_flush(unsigned int type, pgoff_t offset)
 static void tmem_area_forget(unsigned int type, pgoff_t offset)
 {
 	struct tmem_area *area = &tmem_areas[type];
+	u32 placed;
 
-	if (offset < area->slots && test_and_clear_bit(offset, area->present))
-		tmem_area_flush(type, offset);
+	if (offset >= area->slots)
+		return;
+	placed = xchg(&area->placed[offset], 0);
+	if (!placed)
+		return;
+	tmem_credit_release(tmem_the_device(), placed - 1);
+	tmem_area_flush(type, offset);
 }
 
 /* swapon: may sleep, swapon_mutex held. */
@@ -96,9 +102,9 @@ static void tmem_frontswap_on(unsigned int type)
 	struct tmem_area *area = &tmem_areas[type];
 	unsigned long slots = tmem_swap_info[type]->max;
 
-	area->present = kvcalloc(BITS_TO_LONGS(slots), sizeof(long), GFP_KERNEL);
+	area->placed = kvcalloc(slots, sizeof(*area->placed), GFP_KERNEL);
 	area->pending = kvcalloc(BITS_TO_LONGS(slots), sizeof(long), GFP_KERNEL);
-	if (area->present && area->pending)
+	if (area->placed && area->pending)
 		area->pool = tmem_new_pool(tmem_the_device(), TMEM_POOL_PERSIST);
 	if (area->pool < 0) {
 		pr_warn("tmem: swap type %u gets no pool (%d): its pages go to disk\n", type,
@@ -123,17 +129,10 @@ static void tmem_frontswap_off(unsigned int type)
 			pr_warn("tmem: pool %d was not destroyed (%d)\n", pool, ret);
 	}
 	area->pool = -ENODEV;
-	kvfree(area->present);
+	kvfree(area->placed);
 	kvfree(area->pending);
-	area->present = NULL;
+	area->placed = NULL;
 	area->pending = NULL;
-}
-
-static int tmem_refuse(struct tmem_device *dev, unsigned int type, pgoff_t offset)
-{
-	atomic64_inc(&dev->counters.refused_other);
-	tmem_area_forget(type, offset);
-	return -1;
 }
 
 /* swap_writepage(): page locked, in reclaim; may sleep, must not allocate. 0 when we have it. */
@@ -142,30 +141,28 @@ static int tmem_frontswap_store(unsigned int type, pgoff_t offset, struct page *
 	struct tmem_area *area = &tmem_areas[type];
 	struct tmem_device *dev = tmem_the_device();
 	struct tmem_key key;
+	u32 slot;
 	int ret;
 
+	/* Whatever comes of this put, an older page must not outlive it. */
+	tmem_area_forget(type, offset);
 	/* A huge page comes as its head with one offset: taking it would lose the rest. */
-	if (PageCompound(page) || offset >= area->slots || offset > U32_MAX)
-		return tmem_refuse(dev, type, offset);
-	if (test_bit(offset, area->pending))
-		return tmem_refuse(dev, type, offset);
+	if (PageCompound(page) || offset >= area->slots || offset > U32_MAX ||
+	    test_bit(offset, area->pending)) {
+		atomic64_inc(&dev->counters.refused_other);
+		return -1;
+	}
 	/* Pairs with the drain worker's barrier. */
 	smp_rmb();
 	key = tmem_area_key(type, offset);
-	ret = tmem_put_page(dev, &key, page);
+	ret = tmem_put_page(dev, &key, page, &slot);
 	if (ret == 1) {
-		set_bit(offset, area->present);
+		WRITE_ONCE(area->placed[offset], slot + 1);
 		return 0;
 	}
-	if (ret == -ETIMEDOUT) {
-		/* The put may still be carried out: its flush follows it in the same queue. */
-		clear_bit(offset, area->present);
+	/* The put may still be carried out: its flush follows it in the same queue. */
+	if (ret == -ETIMEDOUT)
 		tmem_area_flush(type, offset);
-	} else if (ret == -EBUSY) {
-		tmem_area_forget(type, offset);
-	} else {
-		clear_bit(offset, area->present);
-	}
 	return -1;
 }
 
@@ -179,10 +176,16 @@ static int tmem_frontswap_load(unsigned int type, pgoff_t offset, struct page *p
 	struct tmem_area *area = &tmem_areas[type];
 	struct tmem_device *dev = tmem_the_device();
 	struct tmem_key key = tmem_area_key(type, offset);
+	u32 placed;
 	int ret;
 
-	if (offset >= area->slots || !test_bit(offset, area->present))
+	placed = offset < area->slots ? READ_ONCE(area->placed[offset]) : 0;
+	if (!placed)
 		return -1;
+	if (dev->features & TMEM_FEATURE_DIRECT_GETS) {
+		tmem_get_direct(dev, &key, page, placed - 1);
+		return 0;
+	}
 	for (;;) {
 		ret = tmem_get_page(dev, &key, page);
 		if (ret == 1)

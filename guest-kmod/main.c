@@ -17,9 +17,13 @@ unsigned int tmem_put_timeout_ms = 2000;
 module_param_named(put_timeout_ms, tmem_put_timeout_ms, uint, 0644);
 MODULE_PARM_DESC(put_timeout_ms, "milliseconds that a put waits for the host before it is refused");
 
-bool tmem_posted_puts;
+bool tmem_posted_puts = true;
 module_param_named(posted_puts, tmem_posted_puts, bool, 0444);
 MODULE_PARM_DESC(posted_puts, "do not wait for the answer to a put, where the host offers that");
+
+bool tmem_direct_gets = true;
+module_param_named(direct_gets, tmem_direct_gets, bool, 0444);
+MODULE_PARM_DESC(direct_gets, "copy a page from its slot unasked, where the host offers that");
 
 static struct tmem_device *tmem_device;
 

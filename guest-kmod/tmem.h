@@ -39,6 +39,7 @@ struct tmem_counters {
 	atomic64_t refused_host;	/* puts that the host refused */
 	atomic64_t refused_other;	/* compound page, no pool, bad key, flush pending */
 	atomic64_t gets;		/* gets that hit */
+	atomic64_t untold_gets;		/* of those, direct ones that the host was not told of */
 	atomic64_t lost;		/* gets of a page that we put and the host does not have */
 	atomic64_t flushes;		/* flushes posted */
 	atomic64_t flushes_deferred;	/* of those, first left to the worker: the queue was full */
@@ -88,6 +89,7 @@ struct tmem_device {
 	u32 *hand;			/* stack of slots taken but not used */
 	u32 hand_count;			/* slots on that stack */
 	unsigned long *in_hand;		/* a bit a slot: promised to us and not yet put */
+	unsigned long *held;		/* a bit a slot: holds a page of ours; atomic bit operations */
 	void *slots;			/* shared: slot 0 */
 	u32 slot_count;			/* slots of TMEM_PAGE_BYTES */
 
@@ -107,6 +109,7 @@ struct tmem_key {
 extern unsigned int tmem_spin_us;
 extern unsigned int tmem_put_timeout_ms;
 extern bool tmem_posted_puts;
+extern bool tmem_direct_gets;
 
 /* main.c */
 struct tmem_device *tmem_the_device(void);
@@ -133,13 +136,18 @@ void tmem_credits_free(struct tmem_device *dev);
 bool tmem_credit_take(struct tmem_device *dev, u32 *slot);
 void tmem_credit_return(struct tmem_device *dev, u32 slot);
 void tmem_credit_spend(struct tmem_device *dev, u32 slot);
+void tmem_credit_hold(struct tmem_device *dev, u32 slot);
+void tmem_credit_release(struct tmem_device *dev, u32 slot);
 void *tmem_slot(struct tmem_device *dev, u32 slot);
 
 /* tmem_op.c */
 int tmem_new_pool(struct tmem_device *dev, u32 flags);
 int tmem_destroy_pool(struct tmem_device *dev, s32 pool);
-int tmem_put_page(struct tmem_device *dev, const struct tmem_key *key, struct page *page);
+int tmem_put_page(struct tmem_device *dev, const struct tmem_key *key, struct page *page,
+		  u32 *slot);
 int tmem_get_page(struct tmem_device *dev, const struct tmem_key *key, struct page *page);
+void tmem_get_direct(struct tmem_device *dev, const struct tmem_key *key, struct page *page,
+		     u32 slot);
 int tmem_flush_page(struct tmem_device *dev, const struct tmem_key *key);
 bool tmem_accepts_puts(struct tmem_device *dev);
 

@@ -56,6 +56,7 @@
 
 /* Feature bits. */
 #define TMEM_FEATURE_POSTED_PUTS        1
+#define TMEM_FEATURE_DIRECT_GETS        2
 
 /* Why a guest was cut off. */
 #define TMEM_FAULT_NONE                 0

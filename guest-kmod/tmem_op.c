@@ -102,49 +102,61 @@ static int tmem_post_put(struct tmem_device *dev, struct tmem_queue *queue,
 	return 0;
 }
 
+/* Waits for the answer to a put. Returns 1, or a negative errno as tmem_put_page() does. */
+static int tmem_put_answer(struct tmem_device *dev, struct tmem_queue *queue, u32 sequence)
+{
+	s32 result;
+	u32 unused;
+
+	if (tmem_queue_wait(dev, queue, sequence, msecs_to_jiffies(tmem_put_timeout_ms))) {
+		WRITE_ONCE(queue->stalled, true);
+		tmem_queue_abandon(queue, sequence);
+		return -ETIMEDOUT;
+	}
+	if (tmem_queue_reap(dev, queue, sequence, &result, &unused))
+		return -ETIMEDOUT;
+	if (result == 1)
+		return 1;
+	atomic64_inc(&dev->counters.refused_host);
+	return -ENOSPC;
+}
+
 /*
  * Copies @page to the host under @key. May sleep, with the page locked; allocates nothing.
  *
- * Returns 1 when the host holds the page. Otherwise it does not: -ENOSPC when the host dropped
- * the page that was there, -EBUSY when it was never asked (an older page, if any, is still
- * there), -ETIMEDOUT when it was asked and did not answer (the caller must flush the key).
+ * Returns 1 when the host holds the page, in @slot. Otherwise it does not: -ENOSPC when the host
+ * refused it, -EBUSY when it was never asked, -ETIMEDOUT when it was asked and did not answer (the
+ * caller must flush the key). The caller has flushed the page that was there before, if any.
  */
-int tmem_put_page(struct tmem_device *dev, const struct tmem_key *key, struct page *page)
+int tmem_put_page(struct tmem_device *dev, const struct tmem_key *key, struct page *page,
+		  u32 *slot)
 {
 	struct tmem_queue *queue = tmem_queue_of(dev, key);
 	struct tmem_descriptor descriptor;
 	bool wait = !(dev->features & TMEM_FEATURE_POSTED_PUTS);
 	u64 start = ktime_get_mono_fast_ns();
 	u32 sequence;
-	s32 result;
-	u32 slot;
 	int ret;
 
 	if (!tmem_accepts_puts(dev) || tmem_queue_is_stalled(queue) ||
-	    !tmem_credit_take(dev, &slot)) {
+	    !tmem_credit_take(dev, slot)) {
 		atomic64_inc(&dev->counters.refused_credit);
 		return -EBUSY;
 	}
-	memcpy_from_page(tmem_slot(dev, slot), page, 0, PAGE_SIZE);
+	memcpy_from_page(tmem_slot(dev, *slot), page, 0, PAGE_SIZE);
 	tmem_describe(&descriptor, TMEM_CMD_PUT_PAGE, key);
-	descriptor.slot = cpu_to_le32(slot);
-	if (tmem_post_put(dev, queue, &descriptor, slot, wait, &sequence)) {
+	descriptor.slot = cpu_to_le32(*slot);
+	/* A posted put always succeeds; an answered one holds its slot once the host says so. */
+	if (!wait)
+		tmem_credit_hold(dev, *slot);
+	if (tmem_post_put(dev, queue, &descriptor, *slot, wait, &sequence)) {
 		atomic64_inc(&dev->counters.refused_credit);
 		return -EBUSY;
 	}
-	if (wait) {
-		ret = tmem_queue_wait(dev, queue, sequence, msecs_to_jiffies(tmem_put_timeout_ms));
-		if (ret) {
-			WRITE_ONCE(queue->stalled, true);
-			tmem_queue_abandon(queue, sequence);
-			return ret;
-		}
-		ret = tmem_queue_reap(dev, queue, sequence, &result, &slot);
-		if (ret || result != 1) {
-			atomic64_inc(&dev->counters.refused_host);
-			return ret ? -ETIMEDOUT : min(result, -1);
-		}
-	}
+	ret = wait ? tmem_put_answer(dev, queue, sequence) : 1;
+	if (ret != 1)
+		return ret;
+	tmem_credit_hold(dev, *slot);
 	tmem_histogram_add(TMEM_LATENCY_PUT, ktime_get_mono_fast_ns() - start);
 	atomic64_inc(&dev->counters.puts);
 	return 1;
@@ -195,6 +207,32 @@ int tmem_get_page(struct tmem_device *dev, const struct tmem_key *key, struct pa
 	tmem_histogram_add(TMEM_LATENCY_GET, ktime_get_mono_fast_ns() - start);
 	atomic64_inc(&dev->counters.gets);
 	return 1;
+}
+
+/*
+ * Copies a page from the @slot in which it was put, which the host has promised to leave there, and
+ * tells the host. May sleep, with the page locked.
+ */
+void tmem_get_direct(struct tmem_device *dev, const struct tmem_key *key, struct page *page,
+		     u32 slot)
+{
+	struct tmem_queue *queue = tmem_queue_of(dev, key);
+	struct tmem_descriptor descriptor;
+	u64 start = ktime_get_mono_fast_ns();
+
+	memcpy_to_page(page, 0, tmem_slot(dev, slot), PAGE_SIZE);
+	tmem_histogram_add(TMEM_LATENCY_GET, ktime_get_mono_fast_ns() - start);
+	atomic64_inc(&dev->counters.gets);
+	tmem_describe(&descriptor, TMEM_CMD_GET_PAGE, key);
+	if (!tmem_queue_post(dev, queue, &descriptor, false, NULL))
+		return;
+	/* The page is here already: a host that is away loses a count, not more. */
+	if (!tmem_queue_is_stalled(queue) &&
+	    !tmem_queue_wait_room(dev, queue, msecs_to_jiffies(tmem_put_timeout_ms)) &&
+	    !tmem_queue_post(dev, queue, &descriptor, false, NULL))
+		return;
+	WRITE_ONCE(queue->stalled, true);
+	atomic64_inc(&dev->counters.untold_gets);
 }
 
 /*

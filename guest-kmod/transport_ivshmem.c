@@ -199,7 +199,8 @@ static int tmem_attach(struct tmem_ivshmem *ivshmem, struct pci_dev *pci)
 	dev->guest_epoch = (get_random_u32() & 0x7fffffff) | 1;
 	dev->host_epoch = le32_to_cpu(READ_ONCE(header->host_epoch));
 	dev->features = le32_to_cpu(READ_ONCE(header->features));
-	dev->features &= tmem_posted_puts ? TMEM_FEATURE_POSTED_PUTS : 0;
+	dev->features &= (tmem_posted_puts ? TMEM_FEATURE_POSTED_PUTS : 0) |
+			 (tmem_direct_gets ? TMEM_FEATURE_DIRECT_GETS : 0);
 	WRITE_ONCE(header->guest_version, cpu_to_le32(TMEM_PROTOCOL_VERSION));
 	WRITE_ONCE(header->guest_features, cpu_to_le32(dev->features));
 	WRITE_ONCE(header->guest_peer, cpu_to_le32(ioread32(ivshmem->registers +
@@ -273,9 +274,10 @@ static int tmem_ivshmem_probe(struct pci_dev *pci, const struct pci_device_id *i
 	ret = tmem_device_publish(dev);
 	if (ret)
 		goto detach;
-	dev_info(&pci->dev, "%u slots, %u queues of %u, %s puts\n", dev->slot_count,
+	dev_info(&pci->dev, "%u slots, %u queues of %u, %s puts, %s gets\n", dev->slot_count,
 		 dev->queue_count, dev->queues[0].entries,
-		 dev->features & TMEM_FEATURE_POSTED_PUTS ? "posted" : "answered");
+		 dev->features & TMEM_FEATURE_POSTED_PUTS ? "posted" : "answered",
+		 dev->features & TMEM_FEATURE_DIRECT_GETS ? "direct" : "answered");
 	return 0;
 detach:
 	WRITE_ONCE(dev->header->guest_state, cpu_to_le32(TMEM_GUEST_DETACHED));

@@ -261,6 +261,14 @@ export class Guest implements AsyncDisposable {
     this.#machineOptions = parts.machineOptions;
   }
 
+  get cpus(): number {
+    return this.#machineOptions.cpus;
+  }
+
+  get memoryMib(): number {
+    return this.#machineOptions.memoryMib;
+  }
+
   get qmp(): QmpClient {
     return this.machine.qmp;
   }

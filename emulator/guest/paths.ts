@@ -23,7 +23,7 @@ export const packageRoot = findPackageRoot();
 
 /** Kernels, built modules and images: TMEM_CACHE_DIR, or .cache in the package's top folder. */
 export function defaultCacheDir(): string {
-  return process.env['TMEM_CACHE_DIR'] ?? join(packageRoot, '.cache');
+  return process.env.TMEM_CACHE_DIR ?? join(packageRoot, '.cache');
 }
 
 const RUN_DIR_NAME = /^tmem-run-(\d+)-/;

@@ -18,7 +18,7 @@ const call = {
   munmap: libc.func('int munmap(void *addr, size_t length)'),
   eventfd: libc.func('int eventfd(unsigned int count, int flags)'),
   close: libc.func('int close(int fd)'),
-  poll: libc.func('int poll(uint8_t *fds, unsigned long count, int timeout)'),
+  ppoll: libc.func('int ppoll(uint8_t *fds, unsigned long count, uint8_t *timeout, void *mask)'),
   read: libc.func('intptr_t read(int fd, uint8_t *buffer, size_t count)'),
   write: libc.func('intptr_t write(int fd, const uint8_t *buffer, size_t count)'),
   sendmsg: libc.func('intptr_t sendmsg(int fd, const uint8_t *message, int flags)'),
@@ -125,11 +125,14 @@ export function drainEventFd(fd: number): void {
   call.read(fd, scratch, 8);
 }
 
-/** A reusable poll() set over a fixed list of descriptors, waiting for input only. */
+/** A reusable ppoll() set over a fixed list of descriptors, waiting for input only. */
 export class PollSet {
   readonly #fds: readonly number[];
   readonly #records: Uint8Array;
   readonly #view: DataView;
+  /** struct timespec: seconds and nanoseconds, 64 bits each. */
+  readonly #timeout = pinnedBytes(16);
+  readonly #timeoutView = new DataView(this.#timeout.buffer);
 
   constructor(fds: readonly number[]) {
     this.#fds = fds;
@@ -141,13 +144,15 @@ export class PollSet {
     }
   }
 
-  /** Blocks this thread until a descriptor is readable or `timeoutMs` passed; returns how many are. */
-  wait(timeoutMs: number): number {
-    const ready = call.poll(this.#records, this.#fds.length, timeoutMs) as number;
+  /** Blocks this thread until a descriptor is readable or `micros` passed; returns how many are. */
+  wait(micros: number): number {
+    this.#timeoutView.setUint32(0, Math.floor(micros / 1e6), true);
+    this.#timeoutView.setUint32(8, (micros % 1e6) * 1000, true);
+    const ready = call.ppoll(this.#records, this.#fds.length, this.#timeout, null) as number;
     if (ready >= 0) return ready;
     const errno = koffi.errno();
     if (errno === EINTR) return 0;
-    throw new NativeError('poll', errno);
+    throw new NativeError('ppoll', errno);
   }
 
   /** Whether the descriptor at `place` in the list was readable at the last wait. */

@@ -92,6 +92,11 @@ export const GuestState = {
 export const Feature = {
   /** A put against a credit to a live pool never fails, so the guest need not wait for its reply. */
   POSTED_PUTS: 1,
+  /**
+   * A page of a persistent pool stays in the slot in which it was put until it is flushed or replaced,
+   * so the guest may read it there itself.
+   */
+  DIRECT_GETS: 2,
 } as const;
 
 /** Why a guest was cut off: values of `fault`. */

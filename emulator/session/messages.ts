@@ -1,7 +1,7 @@
 /**
  * What the main thread and the store's worker thread say to each other.
  *
- * The worker blocks in poll(2), so a message counts as sent once the control eventfd is rung too. Each
+ * The worker blocks in ppoll(2), so a message counts as sent once the control eventfd is rung too. Each
  * request carries a number and gets exactly one answer with that number.
  */
 import type { PolicySpec } from '../policy/put-policy.js';

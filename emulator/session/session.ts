@@ -103,6 +103,7 @@ export class Session {
   readonly #uuid: Int32Array;
   #guestEpoch = 0;
   #hostEpoch: number;
+  #guestFeatures = 0;
   #creditTail = 0;
   #sleepCount = 0;
   #faulted = false;
@@ -125,6 +126,12 @@ export class Session {
     return this.#guestEpoch;
   }
 
+  /** Whether the guest waits neither for puts nor for gets: see Feature. */
+  get guestOnlyPosts(): boolean {
+    const all = Feature.POSTED_PUTS | Feature.DIRECT_GETS;
+    return this.#guestEpoch !== 0 && (this.#guestFeatures & all) === all;
+  }
+
   get isFaulted(): boolean {
     return this.#faulted;
   }
@@ -134,7 +141,7 @@ export class Session {
     const geometry = this.#geometry;
     words[header.magic_hi] = MAGIC_HI;
     words[header.version] = PROTOCOL_VERSION;
-    words[header.features] = this.#client.policy.acceptsAll ? Feature.POSTED_PUTS : 0;
+    words[header.features] = this.#features();
     words[header.total_pages] = geometry.regionBytes / PAGE_BYTES;
     words[header.queue_count] = geometry.queueCount;
     words[header.queue_entries] = geometry.queueEntries;
@@ -148,6 +155,12 @@ export class Session {
     words[header.host_epoch] = this.#hostEpoch;
     Atomics.store(words, header.host_state, HostState.READY);
     Atomics.store(words, header.magic_lo, MAGIC_LO);
+  }
+
+  /** This store moves no page; only a policy that may refuse needs to see each put first. */
+  #features(): number {
+    const posted = this.#client.policy.acceptsAll ? Feature.POSTED_PUTS : 0;
+    return posted | Feature.DIRECT_GETS;
   }
 
   /** Makes the guest refuse every put by itself, or lets it put again. */
@@ -216,6 +229,7 @@ export class Session {
     for (let queue = 0; queue < this.#heads.length; queue += 1) this.#publishHead(queue);
     Atomics.store(this.#words, header.credit_tail, 0);
     this.#guestEpoch = epoch;
+    this.#guestFeatures = Atomics.load(this.#words, header.guest_features) & this.#features();
     if (epoch !== 0) {
       this.counters.sessions += 1;
       this.#grantUpTo(CREDIT_WINDOW);

@@ -2,7 +2,7 @@
  * The store's thread: maps the shared region, serves its guest, sleeps when there is nothing to do.
  *
  * It looks for work for a bounded time, then says in shared memory that it sleeps, looks once more, and
- * blocks in poll(2) until the guest or the main thread rings. The loop never returns to the event
+ * blocks in ppoll(2) until the guest or the main thread rings. The loop never returns to the event
  * loop while the store runs; messages are taken off the port by hand.
  */
 import {
@@ -23,8 +23,14 @@ import { FAULT_NAMES, Session } from './session.js';
 
 /** Looks at the queues between two looks at the clock. */
 const LOOKS_PER_CLOCK = 32;
+/** Looks at the queues between two looks at the descriptors, under a load without a pause. */
+const LOOKS_PER_POLL = 4096;
+/** A guest that waits for no answer is looked at this often while it posts. */
+const NAP_MICROS = 100;
+/** Such a guest that has posted nothing for so long is left to ring. */
+const NAP_QUIET_MICROS = 5000;
 /** A sleep this long ends by itself, so that even a lost doorbell costs no more than this. */
-const SLEEP_MS_MAX = 1000;
+const SLEEP_MICROS_MAX = 1_000_000;
 
 class StoreThread {
   readonly #setup: WorkerSetup;
@@ -76,19 +82,28 @@ class StoreThread {
     this.#region[Symbol.dispose]();
   }
 
-  /** Serves until nothing came for `spinMicros`, or the main thread has rung. */
+  /**
+   * Serves until nothing has come for a while, or the main thread has rung. While a guest waits for
+   * answers it looks without pause for `spinMicros`; for one that only posts it naps between looks, so
+   * that the guest has the CPUs and need not ring.
+   */
   #serveWhileBusy(): void {
     let quietSince = performance.now();
     for (let look = 1; ; look += 1) {
+      // A guest that never pauses must not keep the main thread waiting.
+      if (look % LOOKS_PER_POLL === 0 && this.#poll.wait(0) !== 0) return;
       if (this.#session.serve() !== 0) {
         if (this.#client.usedSlots > this.#usedMax) this.#usedMax = this.#client.usedSlots;
         quietSince = -1;
+        continue;
       }
-      if (look % LOOKS_PER_CLOCK !== 0) continue;
+      const naps = this.#session.guestOnlyPosts;
+      if (!naps && look % LOOKS_PER_CLOCK !== 0) continue;
       const now = performance.now();
       if (quietSince === -1) quietSince = now;
-      if ((now - quietSince) * 1000 >= this.#setup.spinMicros) return;
-      if (look % (LOOKS_PER_CLOCK * 64) === 0 && this.#poll.wait(0) !== 0) return;
+      const limit = naps ? NAP_QUIET_MICROS : this.#setup.spinMicros;
+      if ((now - quietSince) * 1000 >= limit) return;
+      if (naps && this.#poll.wait(NAP_MICROS) !== 0) return;
     }
   }
 
@@ -96,7 +111,7 @@ class StoreThread {
     this.#session.announceSleep();
     if (!this.#session.hasWork()) {
       this.#sleeps += 1;
-      this.#poll.wait(SLEEP_MS_MAX);
+      this.#poll.wait(SLEEP_MICROS_MAX);
     } else {
       this.#poll.wait(0);
     }

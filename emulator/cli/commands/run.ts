@@ -1,0 +1,82 @@
+/**
+ * `tmem run -- CMD`: boots a guest, sets its swap up, runs CMD in it and passes its exit code on.
+ */
+import type { Command } from 'commander';
+import { ExitCode, TmemError } from '../../errors.js';
+import { bootGuest, planGuest } from '../../guest/guest.js';
+import type { Context, Runner } from '../context.js';
+import {
+  addGuestOptions,
+  addStoreOptions,
+  type GuestFlags,
+  guestOptions,
+  integer,
+  type StoreFlags,
+} from '../options.js';
+
+interface RunFlags extends GuestFlags, StoreFlags {
+  timeout?: number;
+  dryRun?: true;
+  verbose?: true;
+}
+
+/** What a word must be like to need no quotes in a POSIX shell. */
+const PLAIN_WORD = /^[\w@%+=:,./-]+$/;
+
+/** One word of the command line as /bin/sh reads it back; a single word is taken as a script. */
+function shellLine(words: readonly string[]): string {
+  if (words.length === 1) return words[0]!;
+  return words
+    .map((word) => (PLAIN_WORD.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`))
+    .join(' ');
+}
+
+function readStdin(): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  return new Promise((resolve, reject) => {
+    process.stdin.on('data', (chunk: Buffer) => chunks.push(chunk));
+    process.stdin.on('end', () => resolve(Buffer.concat(chunks)));
+    process.stdin.on('error', reject);
+  });
+}
+
+async function runInGuest(words: string[], flags: RunFlags, context: Context): Promise<number> {
+  const { signal, progress } = context;
+  const say = flags.verbose ? { progress: progress.say } : {};
+  const stdin = process.stdin.isTTY ? '' : await readStdin();
+  await using guest = await bootGuest({ ...guestOptions(flags), ...say, signal });
+  const limit = flags.timeout === undefined ? {} : { timeoutMs: flags.timeout * 1000 };
+  try {
+    const result = await guest.exec(shellLine(words), {
+      stdin,
+      signal,
+      ...limit,
+      onStdout: (chunk) => process.stdout.write(chunk),
+      onStderr: (chunk) => process.stderr.write(chunk),
+    });
+    return result.code;
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'AGENT_TIMEOUT') throw error;
+    throw new TmemError('TIMEOUT', `the command did not end within ${flags.timeout} s`, error);
+  }
+}
+
+export function addRunCommand(program: Command, run: Runner): void {
+  const command = program
+    .command('run')
+    .description('boot a guest, run a command in it, return its exit code')
+    .argument('[command...]', 'one word: a line for /bin/sh; more: a program and its arguments')
+    .option('--timeout <s>', 'seconds for the command (default: none)', integer(1, 86400))
+    .option('--dry-run', 'print the QEMU command and run nothing')
+    .option('-v, --verbose', 'say each step on stderr');
+  addStoreOptions(addGuestOptions(command)).action((words: string[], flags: RunFlags) =>
+    run(async (context) => {
+      if (flags.dryRun) {
+        process.stdout.write(`${await planGuest(guestOptions(flags))}\n`);
+        return ExitCode.OK;
+      }
+      if (words.length > 0) return runInGuest(words, flags, context);
+      throw new TmemError('OPTION_INVALID', 'nothing to run: tmem run [options] -- COMMAND');
+    }),
+  );
+}

@@ -1,0 +1,58 @@
+/**
+ * What every command is given: progress, an abort signal that Ctrl-C raises, and a way to end.
+ *
+ * The first SIGINT, SIGTERM or SIGHUP aborts; the command then takes down what it started and the
+ * process ends with 130. A second one, or a tidying that takes too long, ends it at once (QEMU dies with
+ * this process: PDEATHSIG).
+ */
+import { codeOf, ExitCode, exitCodeOf } from '../errors.js';
+import { ProgressLines } from './progress.js';
+
+const TIDY_MS_MAX = 15_000;
+
+export class Interrupted extends Error {
+  readonly code = 'INTERRUPTED';
+  override readonly name = 'Interrupted';
+}
+
+export interface Context {
+  readonly progress: ProgressLines;
+  readonly signal: AbortSignal;
+}
+
+/** How a command hands its body to `main`. */
+export type Runner = (body: (context: Context) => Promise<number>) => void;
+
+/** One message for a person: code, what failed and what to do next. */
+export function describeError(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const code = codeOf(error);
+  if (code !== undefined) return `tmem: ${code}: ${message}`;
+  const stack = error instanceof Error ? error.stack : undefined;
+  return `tmem: internal error, please report it: ${stack ?? message}`;
+}
+
+/** Runs a command to its exit code, whatever it throws. */
+export async function runCommand(body: (context: Context) => Promise<number>): Promise<number> {
+  const progress = new ProgressLines();
+  const abort = new AbortController();
+  const interrupt = (): void => {
+    if (abort.signal.aborted) process.exit(ExitCode.INTERRUPTED);
+    progress.say('interrupted: taking everything down');
+    abort.abort(new Interrupted('interrupted'));
+    setTimeout(() => process.exit(ExitCode.INTERRUPTED), TIDY_MS_MAX).unref();
+  };
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  for (const name of signals) process.on(name, interrupt);
+  try {
+    return await body({ progress, signal: abort.signal });
+  } catch (error) {
+    if (abort.signal.aborted) return ExitCode.INTERRUPTED;
+    progress.close();
+    process.stderr.write(`${describeError(error)}\n`);
+    return exitCodeOf(error);
+  } finally {
+    progress.close();
+    for (const name of signals) process.off(name, interrupt);
+  }
+}

@@ -1,0 +1,186 @@
+/**
+ * The verified swap storm: images/workloads/storm in a guest, with the counters of all three sides.
+ *
+ * The workload checks every byte of every page that it gets back. The report then holds what guest
+ * kernel, module and store each counted, and says in `problems` whatever does not fit together.
+ */
+import type { StoreStats } from '../session/messages.js';
+import type { GuestCounters } from './counters.js';
+import type { Guest } from './guest.js';
+import { troubleIn } from './kernel-log.js';
+
+export interface StormOptions {
+  /** MiB touched; more than the guest has, or nothing is swapped. */
+  readonly mib: number;
+  /** Times that all of it is verified and partly rewritten. */
+  readonly passes: number;
+  /** Processes that do so at the same time, sharing `mib`; default 1. */
+  readonly processes?: number;
+  /** Further words for the workload: --fork, --shm, --pageout. */
+  readonly extra?: readonly string[];
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
+  /** Called about twice a second with what the store holds. */
+  readonly onProgress?: (stats: StoreStats | undefined, line: string) => void;
+}
+
+/** What the workload prints. */
+export interface StormResult {
+  readonly pagesWritten: number;
+  readonly pagesVerified: number;
+  readonly pagesWrong: number;
+  readonly seconds: number;
+}
+
+export interface StormReport {
+  readonly kernel: string;
+  readonly frontEnd: 'frontswap' | 'none';
+  readonly transport: 'ivshmem' | 'none';
+  readonly accelerator: string;
+  readonly cpus: number;
+  readonly memoryMib: number;
+  readonly stormMib: number;
+  /** Pages that the host took, gave back, dropped on the guest's word, and refused (both sides). */
+  readonly puts: number;
+  readonly gets: number;
+  readonly flushes: number;
+  readonly refusals: number;
+  readonly pagesVerified: number;
+  readonly pagesWrong: number;
+  readonly guest: GuestCounters;
+  readonly host: StoreStats | null;
+  readonly seconds: {
+    readonly prepare: number;
+    readonly boot: number;
+    readonly swap: number;
+    readonly storm: number;
+    readonly total: number;
+  };
+  /** Lines of the guest's kernel log that tell of trouble. */
+  readonly kernelTrouble: readonly string[];
+  /** Whatever does not fit together, in words. */
+  readonly problems: readonly string[];
+  readonly ok: boolean;
+}
+
+const PROGRESS_MS = 500;
+
+/** frontswap's own counters are plain increments (mm/frontswap.c): CPUs may lose some. */
+const FRONTSWAP_DRIFT = 0.02;
+
+function differs(a: number, b: number): boolean {
+  return Math.abs(a - b) > FRONTSWAP_DRIFT * Math.max(a, b) + 16;
+}
+
+function refusalsOf(guest: GuestCounters): number {
+  const { refused_credit = 0, refused_host = 0, refused_other = 0 } = guest.module;
+  return refused_credit + refused_host + refused_other;
+}
+
+/** What the three sides' counters say against each other. */
+function counterProblems(guest: GuestCounters, host: StoreStats): string[] {
+  const problems: string[] = [];
+  const { puts = 0, gets = 0, lost = 0, host_errors = 0 } = guest.module;
+  const expect = (what: string, holds: boolean): void => {
+    if (!holds) problems.push(what);
+  };
+  expect(
+    `module counts ${puts} puts, store ${host.puts - host.putsRefused}`,
+    puts === host.puts - host.putsRefused,
+  );
+  expect(
+    `module counts ${gets} gets, store ${host.gets - host.getsMissed}`,
+    gets === host.gets - host.getsMissed,
+  );
+  expect(`${host.getsMissed} gets found nothing`, host.getsMissed === 0);
+  expect(`${lost} pages were lost`, lost === 0);
+  expect(`the host broke the protocol ${host_errors} times`, host_errors === 0);
+  expect(`the guest was cut off ${host.faults} times`, host.faults === 0);
+  const { succ_stores = 0, loads = 0 } = guest.frontswap;
+  expect(`frontswap counts ${succ_stores} stores, module ${puts}`, !differs(succ_stores, puts));
+  expect(`frontswap counts ${loads} loads, module ${gets}`, !differs(loads, gets));
+  return problems;
+}
+
+function command(options: StormOptions): string {
+  const words = ['storm', '--mib', options.mib, '--passes', options.passes];
+  words.push('--procs', options.processes ?? 1, ...(options.extra ?? []), '--progress', '--json');
+  return words.join(' ');
+}
+
+async function runWorkload(guest: Guest, options: StormOptions): Promise<[StormResult, string]> {
+  let line = '';
+  const timer = setInterval(() => {
+    const tell = options.onProgress;
+    if (tell === undefined) return;
+    if (guest.store === undefined) tell(undefined, line);
+    else
+      guest.store
+        .stats()
+        .then((stats) => tell(stats, line))
+        .catch(() => {});
+  }, PROGRESS_MS);
+  let errors = '';
+  try {
+    const { stdout, code } = await guest.exec(command(options), {
+      timeoutMs: options.timeoutMs,
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+      onStderr: (chunk) => {
+        const lines = chunk.toString().trimEnd().split('\n');
+        line = lines.at(-1) ?? line;
+        errors = [...errors.split('\n'), ...lines].slice(-20).join('\n');
+      },
+    });
+    const last = stdout.trim().split('\n').at(-1) ?? '';
+    if (!last.startsWith('{')) {
+      const result = { pagesWritten: 0, pagesVerified: 0, pagesWrong: 0, seconds: 0 };
+      return [result, `the workload ended with ${code} and no result:${errors}`];
+    }
+    const result = JSON.parse(last) as StormResult;
+    return [result, code === 0 ? '' : `the workload ended with ${code}:${errors}`];
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+/**
+ * Runs a storm in a guest that has its swap set up, and reports.
+ * @throws what `Guest.exec` throws
+ */
+export async function runStorm(guest: Guest, options: StormOptions): Promise<StormReport> {
+  const start = performance.now();
+  const [result, failure] = await runWorkload(guest, options);
+  const storm = (performance.now() - start) / 1000;
+  const counters = await guest.counters();
+  const host = (await guest.store?.stats()) ?? null;
+  const kernelTrouble = troubleIn(await guest.dmesg());
+  const problems = [
+    ...(failure === '' ? [] : [failure]),
+    ...(result.pagesWrong === 0 ? [] : [`${result.pagesWrong} pages came back wrong`]),
+    ...(result.pagesVerified > 0 ? [] : ['no page was verified']),
+    ...(host === null ? [] : counterProblems(counters, host)),
+    ...kernelTrouble.map((line) => `kernel log: ${line}`),
+  ];
+  const boot = guest.bootSeconds;
+  return {
+    kernel: guest.kernel.release,
+    frontEnd: host === null ? 'none' : 'frontswap',
+    transport: host === null ? 'none' : 'ivshmem',
+    accelerator: guest.accelerator,
+    cpus: guest.cpus,
+    memoryMib: guest.memoryMib,
+    stormMib: options.mib,
+    puts: host === null ? 0 : host.puts - host.putsRefused,
+    gets: host === null ? 0 : host.gets - host.getsMissed,
+    flushes: host?.flushes ?? 0,
+    refusals: refusalsOf(counters),
+    pagesVerified: result.pagesVerified,
+    pagesWrong: result.pagesWrong,
+    guest: counters,
+    host,
+    seconds: { ...boot, storm, total: boot.prepare + boot.boot + boot.swap + storm },
+    kernelTrouble,
+    problems,
+    ok: problems.length === 0,
+  };
+}
