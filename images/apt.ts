@@ -203,6 +203,8 @@ function aptConf(dir: string): string {
     'Acquire::PDiffs "false";',
     'Acquire::Check-Valid-Until "false";',
     'Acquire::Retries "2";',
+    // Otherwise an unreachable mirror is a mere warning.
+    'APT::Update::Error-Mode "any";',
     'Acquire::http::Timeout "30";',
     `Dir::State "${dir}";`,
     `Dir::State::status "${dir}/status";`,
