@@ -8,4 +8,5 @@ export {
 } from './fake-guest.js';
 export { FakeGuestError, type FakeGuestErrorCode } from './guest-error.js';
 export { type GuestHeader, type HeaderField, headerOffset, readHeader } from './guest-header.js';
+export { IvshmemClient, IvshmemClientError } from './ivshmem-client.js';
 export { createLoopback, type Loopback, type LoopbackOptions } from './loopback.js';

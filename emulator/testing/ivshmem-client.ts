@@ -1,0 +1,132 @@
+/**
+ * A client of an ivshmem server, in place of QEMU: receives the memory and the eventfds.
+ *
+ * What always holds: each descriptor that came is closed at disposal, whatever happened. Speaks for
+ * Linux on x86-64 only, as `native/` does. (QEMU: docs/specs/ivshmem-spec; struct msghdr: sys/socket.h.)
+ */
+import koffi from 'koffi';
+import { closeFd } from '../native/libc.js';
+
+const AF_UNIX = 1;
+const SOCK_STREAM_CLOEXEC = 1 | 0o2000000;
+const MSG_DONTWAIT = 0x40;
+const MSG_CMSG_CLOEXEC = 0x4000_0000;
+const SCM_HEADER_BYTES = 16;
+const EAGAIN = 11;
+const GREETING_MS_MAX = 10_000;
+
+const libc = koffi.load('libc.so.6');
+const call = {
+  socket: libc.func('int socket(int domain, int type, int protocol)'),
+  connect: libc.func('int connect(int fd, const uint8_t *address, unsigned int length)'),
+  recvmsg: libc.func('intptr_t recvmsg(int fd, uint8_t *message, int flags)'),
+};
+
+/** `code` IVSHMEM_CLIENT_FAILED: no server there, or it said something else than a greeting. */
+export class IvshmemClientError extends Error {
+  readonly code = 'IVSHMEM_CLIENT_FAILED';
+  override readonly name = 'IvshmemClientError';
+}
+
+interface Message {
+  readonly value: number;
+  /** The descriptor that came along, or -1. */
+  readonly fd: number;
+}
+
+export class IvshmemClient implements Disposable {
+  /** Its own id: a guest's IVPosition. */
+  peer = -1;
+  memoryFd = -1;
+  /** Rings the host. */
+  hostEventFd = -1;
+  /** Rung by the host, one a vector. */
+  readonly vectorFds: number[] = [];
+  readonly #socket: number;
+  /** Each is closed once: a second time it might be another's. */
+  readonly #owned: number[];
+
+  private constructor(socket: number) {
+    this.#socket = socket;
+    this.#owned = [socket];
+  }
+
+  /**
+   * Connects and takes in the whole greeting, of `vectors` interrupt vectors.
+   * @throws IvshmemClientError (IVSHMEM_CLIENT_FAILED)
+   */
+  static async connect(path: string, vectors: number): Promise<IvshmemClient> {
+    const client = new IvshmemClient(openSocket(path));
+    try {
+      await client.#greeting(vectors);
+      return client;
+    } catch (error) {
+      client[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  async #greeting(vectors: number): Promise<void> {
+    const deadline = performance.now() + GREETING_MS_MAX;
+    const version = await this.#next(deadline);
+    if (version.value !== 0) {
+      throw new IvshmemClientError(`the server sent version ${version.value}, expecting 0`);
+    }
+    this.peer = (await this.#next(deadline)).value;
+    this.memoryFd = (await this.#next(deadline)).fd;
+    this.hostEventFd = (await this.#next(deadline)).fd;
+    while (this.vectorFds.length < vectors) this.vectorFds.push((await this.#next(deadline)).fd);
+  }
+
+  /** The next message; other work of this thread goes on meanwhile. */
+  async #next(deadline: number): Promise<Message> {
+    for (;;) {
+      const message = receive(this.#socket);
+      if (message !== undefined) {
+        if (message.fd !== -1) this.#owned.push(message.fd);
+        return message;
+      }
+      if (performance.now() > deadline) {
+        throw new IvshmemClientError(`the server said no more for ${GREETING_MS_MAX} ms`);
+      }
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  /** Disconnects. */
+  [Symbol.dispose](): void {
+    for (const fd of this.#owned.splice(0)) closeFd(fd);
+  }
+}
+
+function openSocket(path: string): number {
+  const fd = call.socket(AF_UNIX, SOCK_STREAM_CLOEXEC, 0) as number;
+  const address = Buffer.alloc(2 + Buffer.byteLength(path) + 1);
+  address.writeUInt16LE(AF_UNIX, 0);
+  address.write(path, 2);
+  if (fd >= 0 && (call.connect(fd, address, address.length) as number) === 0) return fd;
+  const errno = koffi.errno();
+  if (fd >= 0) closeFd(fd);
+  throw new IvshmemClientError(`cannot connect to ${path} (errno ${errno}): does a server run?`);
+}
+
+/** One message if there is one now. Messages are 8 bytes, sent one by one: never cut. */
+function receive(socket: number): Message | undefined {
+  const payload = new Uint8Array(new ArrayBuffer(8));
+  const control = new DataView(new ArrayBuffer(24));
+  const vector = new DataView(new ArrayBuffer(16));
+  const message = new DataView(new ArrayBuffer(56));
+  vector.setBigUint64(0, koffi.address(payload), true);
+  vector.setBigUint64(8, 8n, true);
+  message.setBigUint64(16, koffi.address(new Uint8Array(vector.buffer)), true);
+  message.setBigUint64(24, 1n, true);
+  message.setBigUint64(32, koffi.address(new Uint8Array(control.buffer)), true);
+  message.setBigUint64(40, 24n, true);
+  const flags = MSG_DONTWAIT | MSG_CMSG_CLOEXEC;
+  const received = call.recvmsg(socket, new Uint8Array(message.buffer), flags) as number;
+  if (received === -1 && koffi.errno() === EAGAIN) return undefined;
+  if (received !== 8) throw new IvshmemClientError(`the server hung up (recvmsg gave ${received})`);
+  const value = Number(new DataView(payload.buffer).getBigInt64(0, true));
+  const hasFd = message.getBigUint64(40, true) >= SCM_HEADER_BYTES + 4;
+  return { value, fd: hasFd ? control.getInt32(SCM_HEADER_BYTES, true) : -1 };
+}
