@@ -15,6 +15,7 @@ export type { KernelEntry } from './kernels/catalogue.js';
 export { kernelCatalogue } from './kernels/catalogue.js';
 export type { EnsureKernelOptions, Kernel, UserKernel } from './kernels/kernel.js';
 export { ensureKernel } from './kernels/kernel.js';
+export { bootImage } from './kernels/vmlinux.js';
 export type { Progress } from './progress.js';
 export type { GuestTools } from './tools.js';
 export { buildGuestTools } from './tools.js';

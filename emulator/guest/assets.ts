@@ -6,6 +6,7 @@
 import { join } from 'node:path';
 import {
   BASE_MODULES,
+  bootImage,
   buildGuestTools,
   buildInitramfs,
   buildModule,
@@ -26,6 +27,8 @@ export interface AssetOptions {
 
 export interface Assets {
   readonly kernel: Kernel;
+  /** The kernel, unpacked where that can be done. */
+  readonly bootImage: string;
   readonly initramfs: string;
 }
 
@@ -50,13 +53,14 @@ export async function makeAssets(
   runDir: RunDir,
 ): Promise<Assets> {
   const { kernel, module } = await prepare(options);
+  const { cacheDir, progress } = options;
   const initramfs = await buildInitramfs({
     kernel,
-    tools: await buildGuestTools({ cacheDir: options.cacheDir, progress: options.progress }),
+    tools: await buildGuestTools({ cacheDir, progress }),
     kernelModules: [...BASE_MODULES, ...options.modules],
     moduleFiles: [module],
     withPaths: [...options.with],
     output: runDir.file('initramfs.cpio'),
   });
-  return { kernel, initramfs };
+  return { kernel, bootImage: await bootImage(kernel, { cacheDir, progress }), initramfs };
 }

@@ -104,13 +104,13 @@ async function plan(options: GuestOptions, lifetime: Lifetime): Promise<Plan> {
   );
   options.signal?.throwIfAborted();
   const choice = options.accel ?? 'auto';
-  const accelerator = await chooseAccelerator(choice, assets.kernel.image, runDir, say);
+  const accelerator = await chooseAccelerator(choice, assets.bootImage, runDir, say);
   const diskDir = options.diskDir === undefined ? runDir : diskFolder(options.diskDir, lifetime);
   const machine: GuestMachineOptions = {
     accelerator,
     memoryMib: options.memoryMib ?? 256,
     cpus: options.cpus ?? 1,
-    kernelImage: assets.kernel.image,
+    kernelImage: assets.bootImage,
     initramfs: assets.initramfs,
     logDir: runDir.path,
     consolePath: runDir.file('console.log'),

@@ -1,6 +1,7 @@
 /** Attaching and its end: PROTOCOL.md section 4. */
 import { describe, expect, it } from 'vitest';
-import { HostState, PAGE_BYTES, PoolFlag } from '../protocol/layout.js';
+import { parsePolicy } from '../policy/put-policy.js';
+import { Command, Feature, HostState, PAGE_BYTES, PoolFlag } from '../protocol/layout.js';
 import { objectId } from '../store/client.js';
 import { createLoopback, headerOffset } from '../testing/index.js';
 import { CREDIT_WINDOW } from './session.js';
@@ -177,5 +178,37 @@ describe('restart and close', () => {
     expect(rings).toEqual([0, 1]);
     expect(guest.put(pool, OID, 0, pageOf(1))).toBe(-12);
     expect(session.counters.puts).toBe(0);
+  });
+});
+
+describe('features on offer', () => {
+  it('are posted puts and direct gets while every put is taken', () => {
+    const { guest } = createLoopback();
+    expect(guest.peekHeader('features')).toBe(Feature.POSTED_PUTS | Feature.DIRECT_GETS);
+  });
+
+  it.each(['refuse-every=2', 'refuse-duplicates'])('lack posted puts under %s', (name) => {
+    const { guest } = createLoopback({ policy: parsePolicy(name) });
+    expect(guest.peekHeader('features')).toBe(Feature.DIRECT_GETS);
+    guest.attach();
+    expect(guest.features).toBe(0);
+  });
+
+  it('DIRECT_GETS: a page stays in the slot in which it was put, through other operations', () => {
+    const { guest, region, geometry } = createLoopback();
+    guest.attach();
+    const pool = guest.newPool(PoolFlag.PERSIST);
+    const slot = guest.takeCredit();
+    region.copyPageIn(geometry.slotPage, slot, pageOf(0x31));
+    expect(guest.submit(0, { command: Command.PUT_PAGE, pool, oid: OID, slot }).result).toBe(1);
+    for (let index = 1; index < 1000; index += 1) {
+      guest.put(pool, OID, index, pageOf(index));
+      if (index % 3 !== 0) guest.flushPage(pool, OID, index);
+    }
+    const seen = new Uint8Array(PAGE_BYTES);
+    region.copyPageOut(geometry.slotPage, slot, seen);
+    expect(seen).toEqual(pageOf(0x31));
+    const reply = guest.submit(0, { command: Command.GET_PAGE, pool, oid: OID });
+    expect(reply).toEqual({ result: 1, slot });
   });
 });
