@@ -194,6 +194,30 @@ describe('features on offer', () => {
     expect(guest.features).toBe(0);
   });
 
+  it.each([
+    [3, true],
+    [Feature.POSTED_PUTS, false],
+    [Feature.DIRECT_GETS, false],
+    [0xffff_ffff, true],
+    [0, false],
+  ])('a guest that uses %i waits for nothing: %s', (features, onlyPosts) => {
+    const { guest, session } = createLoopback();
+    guest.announce(8);
+    guest.pokeHeader('guest_features', features);
+    session.serve();
+    expect(session.guestOnlyPosts).toBe(onlyPosts);
+    guest.detach();
+    expect(session.guestOnlyPosts).toBe(false);
+  });
+
+  it('bits that were not offered are not in use', () => {
+    const { guest, session } = createLoopback({ policy: parsePolicy('refuse-duplicates') });
+    guest.announce(8);
+    guest.pokeHeader('guest_features', 0xffff_ffff);
+    session.serve();
+    expect(session.guestOnlyPosts).toBe(false);
+  });
+
   it('DIRECT_GETS: a page stays in the slot in which it was put, through other operations', () => {
     const { guest, region, geometry } = createLoopback();
     guest.attach();
