@@ -39,12 +39,10 @@ export type PackageStanza = ReadonlyMap<string, string>;
 export class PrivateApt {
   readonly #dir: string;
   readonly #suite: string;
-  readonly #progress: Progress;
 
   private constructor(options: AptOptions) {
     this.#dir = options.dir;
     this.#suite = options.suite;
-    this.#progress = options.progress;
   }
 
   /** Configures apt and downloads the package lists. Errors: KERNEL_FETCH_FAILED. */
@@ -90,7 +88,6 @@ export class PrivateApt {
   async download(packages: string[]): Promise<string[]> {
     const dir = join(this.#dir, 'debs');
     await mkdir(dir, { recursive: true });
-    for (const name of packages) this.#progress(`downloading ${name}`);
     const result = await this.#apt('apt-get', ['download', '-q', ...packages], DOWNLOAD_TIMEOUT_MS);
     if (result.code !== 0) {
       throw fetchError(`downloading ${packages.join(' ')} failed`, result.output);
@@ -201,6 +198,7 @@ function aptConf(dir: string): string {
     'APT::Sandbox::User "";',
     'Acquire::Languages "none";',
     'Acquire::PDiffs "false";',
+    // An archived suite's lists are never signed anew, and stay as trustworthy as they were.
     'Acquire::Check-Valid-Until "false";',
     'Acquire::Retries "2";',
     // Otherwise an unreachable mirror is a mere warning.

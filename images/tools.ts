@@ -98,6 +98,7 @@ async function fetchBusybox(
   try {
     const { mirror, progress } = options;
     const apt = await PrivateApt.open({ dir: work, suite: BUSYBOX_SUITE, mirror, progress });
+    progress('downloading busybox-static');
     const [deb] = await apt.download(['busybox-static']);
     await makeDirAtomic(dir, async (part) => {
       const unpacked = join(work, 'root');

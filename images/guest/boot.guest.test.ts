@@ -3,6 +3,8 @@
  * callers do. One guest serves all tests of the file, in order; the last one ends it.
  */
 import { createHash, randomBytes } from 'node:crypto';
+import { on } from 'node:events';
+import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
@@ -13,7 +15,7 @@ import { buildModule } from '../kernels/build-module.js';
 import { bootFixture, CACHE_DIR, SETUP_TIMEOUT_MS } from '../testing/fixture.js';
 import type { TestGuest } from '../testing/guest.js';
 import { GuestAgent } from './agent.js';
-import { COMMANDS_MAX } from './frames.js';
+import { COMMANDS_MAX, encodeFrame, encodeSync, FrameDecoder, FrameType } from './frames.js';
 
 vi.setConfig({ testTimeout: 120_000 });
 
@@ -38,6 +40,16 @@ beforeAll(async () => {
   agent = guest.agent;
   release = booted.kernel.release;
 }, SETUP_TIMEOUT_MS);
+
+/**
+ * Waits until no such process is left: a killed process is gone only once it has been scheduled. The
+ * bound is a number of looks, not a time.
+ */
+async function expectGone(pattern: string): Promise<void> {
+  const looks =
+    'n=0; while ps -o stat,args | grep -q "$P"; do [ $((n+=1)) -lt 200 ] || exit 1; done';
+  expect((await agent.exec(`P='${pattern}'; ${looks}`)).code).toBe(0);
+}
 
 afterAll(async () => {
   await agent?.close();
@@ -141,8 +153,7 @@ test('a signal reaches the whole process group', async () => {
   const child = agent.spawn('sleep 1001 & sleep 1001 & echo ready; wait');
   child.stdout.once('data', () => child.kill(SIGKILL));
   expect(await child.exit).toBe(128 + SIGKILL);
-  const left = await agent.exec('ps -o args | grep -c "^sleep 1001"');
-  expect(left.stdout).toBe('0\n');
+  await expectGone('sleep 1001$');
 });
 
 test('a background process does not keep the command alive', async () => {
@@ -159,30 +170,78 @@ test('kills the command when the time is up or the caller gives up', async () =>
   const aborted = agent.exec('exec sleep 1003', { signal: controller.signal });
   controller.abort(new Error('enough'));
   await expect(aborted).rejects.toThrow('enough');
-  const left = await agent.exec('ps -o args | grep -c "^sleep 1003"');
-  expect(left.stdout).toBe('0\n');
+  await expectGone('sleep 1003$');
 });
 
 test('leaves no zombies', async () => {
   await agent.exec('for i in 1 2 3 4 5; do (sleep 0 &) ; done');
-  const { stdout } = await agent.exec('ps -o stat | grep -c Z');
-  expect(stdout).toBe('0\n');
+  await expectGone('^Z');
 });
 
-test('a host that breaks off in the middle of a frame leaves nothing behind', async () => {
+test('when the host goes, what it started ends, and another can follow', async () => {
   const path = join(guest.dir, 'agent');
   const child = agent.spawn('echo started; exec sleep 1004');
   await new Promise((resolve) => child.stdout.once('data', resolve));
-  const cut = agent.spawn(`echo ${'x'.repeat(60_000)}`);
   await Promise.all([
     agent.close(),
     expect(child.exit).rejects.toMatchObject({ code: 'AGENT_GONE' }),
-    expect(cut.exit).rejects.toMatchObject({ code: 'AGENT_GONE' }),
   ]);
   expect(() => agent.spawn('true')).toThrow(expect.objectContaining({ code: 'AGENT_GONE' }));
   agent = await GuestAgent.connect({ path, timeoutMs: 60_000 });
-  const left = await agent.exec('ps -o args | grep -c "^sleep 1004"');
-  expect(left.stdout).toBe('0\n');
+  await expectGone('sleep 1004$');
+});
+
+test('finds the beginning of a session in whatever was left in the pipe', async () => {
+  const path = join(guest.dir, 'agent');
+  await agent.close();
+  const raw = createConnection({ path });
+  const hello = async (token: Buffer): Promise<void> => {
+    const decoder = new FrameDecoder(token);
+    for await (const chunk of on(raw, 'data')) {
+      if (decoder.push(chunk[0] as Buffer).length > 0) return;
+    }
+  };
+  const tokens = [randomBytes(16), randomBytes(16), randomBytes(16)] as const;
+  // The beginning of a frame, and then no more of it but a new session.
+  const half = encodeFrame(FrameType.EXEC, 9, Buffer.alloc(60_000, 'exit 1;')).subarray(0, 1000);
+  // No frame at all: a length over the bound.
+  const noise = Buffer.alloc(70_000, 0xee);
+  for (const [index, before] of [Buffer.alloc(0), half, noise].entries()) {
+    const answered = hello(tokens[index]!);
+    raw.write(Buffer.concat([before, encodeSync(tokens[index]!)]));
+    await answered;
+  }
+  raw.write(half);
+  raw.destroy();
+  agent = await GuestAgent.connect({ path, timeoutMs: 60_000 });
+  expect((await agent.exec('echo in step')).stdout).toBe('in step\n');
+});
+
+test('a command whose input overruns its window is dropped, and no other', async () => {
+  const path = join(guest.dir, 'agent');
+  await agent.close();
+  const raw = createConnection({ path });
+  const token = randomBytes(16);
+  const decoder = new FrameDecoder(token);
+  raw.write(encodeSync(token));
+  raw.write(encodeFrame(FrameType.EXEC, 1, Buffer.from('exec sleep 1006')));
+  // Its pipe takes 64 KiB; the window is 32.
+  for (let n = 0; n < 8; n += 1) raw.write(encodeFrame(FrameType.STDIN, 1, Buffer.alloc(30_000)));
+  raw.write(encodeFrame(FrameType.EXEC, 2, Buffer.from('exit 5')));
+  const ends: [number, number][] = [];
+  for await (const chunk of on(raw, 'data')) {
+    for (const { type, id } of decoder.push(chunk[0] as Buffer)) {
+      if (type === FrameType.EXIT || type === FrameType.FAILED) ends.push([id, type]);
+    }
+    if (ends.length === 2) break;
+  }
+  expect(ends.sort()).toEqual([
+    [1, FrameType.FAILED],
+    [2, FrameType.EXIT],
+  ]);
+  raw.destroy();
+  agent = await GuestAgent.connect({ path, timeoutMs: 60_000 });
+  await expectGone('sleep 1006$');
 });
 
 test('every call under way ends when the guest does', async () => {

@@ -4,7 +4,7 @@
  * a relative one, so the folder can be moved as a whole.
  */
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import { type PackageStanza, PrivateApt } from '../apt.js';
 import { ImagesError } from '../errors.js';
 import { makeDirAtomic } from '../files.js';
@@ -59,11 +59,11 @@ export async function fetchKernel(entry: KernelEntry, options: FetchKernelOption
   try {
     const { mirror, progress } = options;
     const apt = await PrivateApt.open({ dir: work, suite: entry.suite, mirror, progress });
-    const packages = await choosePackages(apt, entry);
+    const packages = await choosePackages(apt, entry, progress);
     const debs = await apt.download(packages);
+    progress('extracting');
     await makeDirAtomic(options.dir, async (part) => {
       for (const deb of debs) {
-        progress(`extracting ${relative(join(work, 'debs'), deb)}`);
         await extractDeb(deb, part);
       }
       const record = await layOut(part, packages);
@@ -78,7 +78,11 @@ export async function fetchKernel(entry: KernelEntry, options: FetchKernelOption
  * The versioned image, its headers, the headers common to all flavours, and the build programs. The
  * compiler package that the headers also name is empty and left out.
  */
-async function choosePackages(apt: PrivateApt, entry: KernelEntry): Promise<string[]> {
+async function choosePackages(
+  apt: PrivateApt,
+  entry: KernelEntry,
+  progress: Progress,
+): Promise<string[]> {
   const image = dependency(await apt.show(entry.imagePackage), /^linux-image-\d/);
   const release = image.replace('linux-image-', '');
   const headers = await apt.show(`linux-headers-${release}`);
@@ -86,7 +90,13 @@ async function choosePackages(apt: PrivateApt, entry: KernelEntry): Promise<stri
   const kbuild = dependency(headers, /^linux-kbuild-/);
   const names = [image, `linux-headers-${release}`, common, kbuild];
   const packages: string[] = [];
-  for (const name of names) packages.push(`${name}=${(await apt.show(name)).get('Version')}`);
+  let bytes = 0;
+  for (const name of names) {
+    const stanza = await apt.show(name);
+    packages.push(`${name}=${stanza.get('Version')}`);
+    bytes += Number(stanza.get('Size'));
+  }
+  progress(`downloading kernel ${release} and its headers, ${Math.round(bytes / 1e6)} MB`);
   return packages;
 }
 
