@@ -41,19 +41,20 @@ struct mount_point {
 	unsigned long flags;
 	const char *data;
 	int required;
+	int unless_filled;	/* Do not hide what the initramfs brought there. */
 };
 
 static const struct mount_point mount_points[] = {
-	{ "proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL, 1 },
-	{ "sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL, 1 },
-	{ "devtmpfs", "/dev", "devtmpfs", MS_NOSUID, "mode=0755", 1 },
-	{ "devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "mode=0620", 0 },
-	{ "tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777", 1 },
-	{ "tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777", 1 },
-	{ "tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755", 1 },
-	{ "debugfs", "/sys/kernel/debug", "debugfs", 0, NULL, 0 },
-	{ "tracefs", "/sys/kernel/tracing", "tracefs", 0, NULL, 0 },
-	{ "cgroup2", "/sys/fs/cgroup", "cgroup2", 0, NULL, 0 },
+	{ "proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL, 1, 0 },
+	{ "sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL, 1, 0 },
+	{ "devtmpfs", "/dev", "devtmpfs", MS_NOSUID, "mode=0755", 1, 0 },
+	{ "devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "mode=0620", 0, 0 },
+	{ "tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777", 1, 0 },
+	{ "tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777", 1, 1 },
+	{ "tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755", 1, 1 },
+	{ "debugfs", "/sys/kernel/debug", "debugfs", 0, NULL, 0, 0 },
+	{ "tracefs", "/sys/kernel/tracing", "tracefs", 0, NULL, 0, 0 },
+	{ "cgroup2", "/sys/fs/cgroup", "cgroup2", 0, NULL, 0, 0 },
 };
 
 void fatal(const char *format, ...)
@@ -78,6 +79,20 @@ static void sleep_ms(long milliseconds)
 	nanosleep(&wait, NULL);
 }
 
+static int is_filled(const char *path)
+{
+	struct dirent *entry;
+	int filled = 0;
+	DIR *dir = opendir(path);
+
+	if (!dir)
+		return 0;
+	while (!filled && (entry = readdir(dir)))
+		filled = strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..");
+	closedir(dir);
+	return filled;
+}
+
 static void mount_all(void)
 {
 	size_t i;
@@ -86,6 +101,8 @@ static void mount_all(void)
 		const struct mount_point *point = &mount_points[i];
 
 		mkdir(point->target, 0755);
+		if (point->unless_filled && is_filled(point->target))
+			continue;
 		if (!mount(point->source, point->target, point->type, point->flags, point->data))
 			continue;
 		/* The kernel may have mounted devtmpfs itself. */

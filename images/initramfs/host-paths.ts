@@ -55,7 +55,7 @@ class HostImporter {
   }
 
   async add(path: string, wanted: string): Promise<void> {
-    const hidden = /^\/(dev|proc|run|sys|tmp)(\/|$)/.exec(path);
+    const hidden = /^\/(dev|proc|sys)(\/|$)/.exec(path);
     if (hidden) {
       throw unusable(
         wanted,
