@@ -1,5 +1,6 @@
 // Every class of error is provoked, with its code and what it carries.
 
+import { getEventListeners } from 'node:events';
 import * as fs from 'node:fs';
 import * as net from 'node:net';
 import * as os from 'node:os';
@@ -229,6 +230,35 @@ describe('descriptors', () => {
     }
     expect(local.connection.received.some(({ command }) => command === 'getfd')).toBe(false);
     await other.execute('stop');
+  });
+});
+
+describe('order and leftovers', () => {
+  it('lets nothing overtake a command whose descriptor is on its way', async () => {
+    await using server = await FakeQmpServer.start();
+    await using client = await QmpClient.connect(server.address);
+    server.on('getfd', () => ({})).on('stop', () => ({}));
+    const fd = fs.openSync('/dev/null', 'r');
+    const getfd = client.execute('getfd', { fdname: 'x' }, { fds: [fd] });
+    await Promise.all([getfd, client.execute('stop')]);
+    fs.closeSync(fd);
+    const order = server.connection.received.map(({ command }) => command);
+    expect(order.slice(1)).toEqual(['getfd', 'stop']);
+  });
+
+  it('leaves no handler on a signal once a call or a wait is over', async () => {
+    await using server = await FakeQmpServer.start();
+    const { signal } = new AbortController();
+    await using client = await QmpClient.connect(server.address, { signal });
+    server.on('stop', () => ({}));
+    await client.execute('stop', undefined, { signal });
+    await rejection(client.executeUntyped('no-such', {}, { signal }));
+    using stops = client.listen('STOP');
+    const next = stops.next({ signal });
+    server.emit('STOP');
+    await next;
+    await rejection(stops.next({ signal, timeoutMs: 5 }));
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 });
 

@@ -5,10 +5,13 @@ import * as fs from 'node:fs';
 import * as net from 'node:net';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { QmpClient } from './client.js';
 import { Machine } from './machine/machine.js';
 import type { MachineSpec } from './machine/spec.js';
+
+// Real processes on a busy machine: the limit is against hanging, not a measure.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 let folder: string;
 beforeEach(() => {
@@ -178,6 +181,40 @@ describe('descriptors', () => {
     await done.next();
     // Every migration stream begins with this word (QEMU_VM_FILE_MAGIC, migration/savevm.c).
     expect(fs.readFileSync(file).subarray(0, 4).toString()).toBe('QEVM');
+  });
+
+  it('keeps back the next descriptor until QEMU has taken the last', async () => {
+    await using machine = await launch();
+    const { qmp } = machine;
+    const fifo = path.join(folder, 'fifo');
+    execFileSync('mkfifo', [fifo]);
+    const image = { driver: 'null-co' } as const;
+    const args = { driver: 'blkdebug', 'node-name': 'b0', image, config: fifo } as const;
+    const blocked = qmp.execute('blockdev-add', args);
+    const writer = await fs.promises.open(fifo, 'w');
+    // QEMU reads on while its main loop is blocked: a second descriptor would push out the first.
+    const fds = ['a', 'bb', 'ccc'].map((text) => {
+      fs.writeFileSync(path.join(folder, text), text.padEnd(512 * text.length));
+      return fs.openSync(path.join(folder, text), 'r');
+    });
+    const added = fds.map((fd, index) =>
+      qmp.execute('add-fd', { 'fdset-id': index }, { fds: [fd] }),
+    );
+    // Several round trips of the reading side, for whatever was sent to be read.
+    for (let count = 0; count < 5; count += 1) await qmp.executeOob('query-yank');
+    await writer.close();
+    await blocked;
+    await Promise.all(added);
+    for (const fd of fds) fs.closeSync(fd);
+    for (const [index] of fds.entries()) {
+      const node = { 'node-name': `n${index}`, filename: `/dev/fdset/${index}` };
+      await qmp.execute('blockdev-add', { driver: 'file', 'read-only': true, ...node });
+    }
+    const nodes = await qmp.execute('query-named-block-nodes');
+    const sizes = nodes
+      .filter((node) => node['node-name']?.startsWith('n'))
+      .map((node) => node.image);
+    expect(sizes.map((one) => one['virtual-size']).sort()).toEqual([1024, 1536, 512]);
   });
 
   it('crosses no descriptors of commands at once, in either kind of connection', async () => {

@@ -3,9 +3,13 @@
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Machine, MachineLaunchError } from './machine.js';
 import { inheritedFd, type MachineSpec } from './spec.js';
+import { fileTail } from './tail.js';
+
+// Real processes on a busy machine: the limit is against hanging, not a measure.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 let logDir: string;
 beforeEach(() => {
@@ -59,6 +63,25 @@ describe('Machine', () => {
     process.kill(machine.pid, 'SIGSTOP');
     const ended = await machine.quit({ timeoutMs: 50 });
     expect(ended).toEqual({ code: null, signal: 'SIGKILL', method: 'SIGKILL' });
+  });
+
+  it('ends an iteration over events quietly when QEMU was asked to quit', async () => {
+    const machine = await Machine.launch(spec());
+    const names: string[] = [];
+    const iterating = (async () => {
+      for await (const { event } of machine.qmp.listen()) names.push(event);
+    })();
+    await machine.quit();
+    await iterating;
+    expect(names).toEqual(['SHUTDOWN']);
+  });
+
+  it('goes on to SIGTERM at once when the monitor is closed', async () => {
+    const machine = await Machine.launch(spec());
+    await machine.qmp.close();
+    const ended = await machine.quit({ timeoutMs: 55_000 });
+    expect(ended).toEqual({ code: 0, signal: null, method: 'SIGTERM' });
+    expect(machine.logTail(1)).toMatch(/terminating on signal 15/);
   });
 
   it('tells a launch failure with exit code, command and output', async () => {
@@ -133,6 +156,21 @@ describe('what a machine keeps and is given', () => {
     fs.writeFileSync(file, '');
     const launching = Machine.launch(spec({ logDir: path.join(file, 'below') }));
     await expect(launching).rejects.toMatchObject({ code: 'QMP_MACHINE_SPEC' });
+  });
+});
+
+describe('fileTail', () => {
+  it('gives the last lines, of a large file too, and nothing of none', () => {
+    const file = path.join(logDir, 'lines');
+    expect(fileTail(file, 3)).toBe('');
+    fs.writeFileSync(file, 'a\nb\r\nc\n');
+    expect(fileTail(file, 2)).toBe('b\nc');
+    expect(fileTail(file, 9)).toBe('a\nb\nc');
+    expect(fileTail(file, 0)).toBe('');
+    const lines = Array.from({ length: 50_000 }, (_, index) => `line ${index}`);
+    fs.writeFileSync(file, lines.join('\n'));
+    expect(fileTail(file, 2)).toBe('line 49998\nline 49999');
+    expect(fileTail(file, 50_000).length).toBeLessThanOrEqual(65_536);
   });
 });
 

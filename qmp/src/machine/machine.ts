@@ -172,8 +172,9 @@ export class Machine implements AsyncDisposable {
     try {
       if (this.#exited) return { ...this.#exited, method: 'gone' };
       // The reply may be lost as QEMU goes: only its end counts.
-      this.qmp.execute('quit', undefined, { timeoutMs }).catch(() => {});
-      if (await this.#endsWithin(timeoutMs)) return { ...this.#exited!, method: 'quit' };
+      const asked = !this.qmp.closed;
+      if (asked) this.qmp.execute('quit', undefined, { timeoutMs }).catch(() => {});
+      if (asked && (await this.#endsWithin(timeoutMs))) return { ...this.#exited!, method: 'quit' };
       this.#child.kill('SIGTERM');
       if (await this.#endsWithin(TERM_TIMEOUT_MS)) return { ...this.#exited!, method: 'SIGTERM' };
       this.#child.kill('SIGKILL');

@@ -4,10 +4,13 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { PassThrough } from 'node:stream';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Machine } from '../machine/machine.js';
 import { FakeQmpServer, NO_REPLY } from '../testing/index.js';
 import { runShell } from './shell.js';
+
+// Real processes on a busy machine: the limit is against hanging, not a measure.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 let folder: string;
 let monitorPath: string;
