@@ -14,11 +14,14 @@ const GREETING_BYTES = 8 * (4 + VECTORS);
 let lifetime: Lifetime;
 let socketPath: string;
 let events: string[];
+/** What the caller does after a disconnect. */
+let cleared: Promise<unknown>;
 let server: IvshmemServer;
 
 beforeEach(async () => {
   lifetime = new Lifetime();
   events = [];
+  cleared = Promise.resolve();
   const folder = mkdtempSync(join(tmpdir(), 'tmem-ivshmem-'));
   lifetime.defer(() => rmSync(folder, { recursive: true, force: true }));
   socketPath = join(folder, 'socket');
@@ -29,7 +32,10 @@ beforeEach(async () => {
       hostEventFd: lifetime.adopt(eventFd(), closeFd),
       guestEventFds: Array.from({ length: VECTORS }, () => lifetime.adopt(eventFd(), closeFd)),
       onConnect: (peer) => events.push(`connect ${peer}`),
-      onDisconnect: (peer) => events.push(`disconnect ${peer}`),
+      onDisconnect: async (peer) => {
+        events.push(`disconnect ${peer}`);
+        await cleared;
+      },
       onRefused: (reason) => events.push(`refused: ${reason}`),
     }),
   );
@@ -76,6 +82,31 @@ describe('IvshmemServer', () => {
       second.socket.destroy();
     }
     expect(events.filter((event) => event.startsWith('refused'))).toEqual([]);
+  });
+
+  it('lets the next one wait until the caller is through with the last', async () => {
+    let clear: () => void = () => {};
+    cleared = new Promise<void>((resolve) => {
+      clear = resolve;
+    });
+    const first = greeted();
+    await first.numbers;
+    first.socket.destroy();
+    const second = greeted();
+    second.numbers.then(() => events.push('greeted'));
+    for (let turn = 0; turn < 50; turn += 1) await new Promise((then) => setImmediate(then));
+    expect(events).toEqual(['connect 1', 'disconnect 1']);
+    clear();
+    expect((await second.numbers)[1]).toBe(2);
+  });
+
+  it('serves on though the caller failed after a disconnect', async () => {
+    cleared = Promise.reject(new Error('no'));
+    cleared.catch(() => {});
+    const first = greeted();
+    await first.numbers;
+    first.socket.destroy();
+    expect((await greeted().numbers)[1]).toBe(2);
   });
 
   it('gives no id twice', async () => {

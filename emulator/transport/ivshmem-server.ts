@@ -33,7 +33,8 @@ export interface IvshmemServerOptions {
   /** Rung by the host: one a vector; QEMU needs `vectors` to be at least as many. */
   readonly guestEventFds: readonly number[];
   readonly onConnect?: (peer: number) => void;
-  readonly onDisconnect?: (peer: number) => void;
+  /** When this gives a promise, the next client waits for it: until the memory holds nothing of the last. */
+  readonly onDisconnect?: (peer: number) => unknown;
   readonly onRefused?: (reason: string) => void;
 }
 
@@ -46,6 +47,10 @@ export class IvshmemServerError extends Error {
     super(message, { cause });
     this.code = code;
   }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 function encode(value: number): Uint8Array {
@@ -65,6 +70,8 @@ export class IvshmemServer implements AsyncDisposable {
   readonly #server: Server;
   #client: Socket | undefined;
   #nextPeer = HOST_PEER + 1;
+  /** The last client's end, until `onDisconnect` is through with it. */
+  #leaving: Promise<void> = Promise.resolve();
   #closed = false;
 
   private constructor(options: IvshmemServerOptions) {
@@ -112,13 +119,21 @@ export class IvshmemServer implements AsyncDisposable {
     // A client that goes away in the middle is no error of ours.
     socket.on('error', () => socket.destroy());
     if (this.#client === undefined) this.#admit(socket);
-    else setImmediate(() => setImmediate(() => this.#admit(socket)));
+    else this.#admitLater(socket);
   }
 
   /**
-   * Serves the client or turns it away. When there is one already, its end may have come in the same
-   * turn of the event loop as this one's beginning: then this is called two turns later.
+   * There is a client, but its end may have come in the same turn of the event loop as this one's
+   * beginning: looks again two turns later, and when the last one is done with.
    */
+  async #admitLater(socket: Socket): Promise<void> {
+    await nextTurn();
+    await nextTurn();
+    await this.#leaving;
+    this.#admit(socket);
+  }
+
+  /** Serves the client or turns it away. */
   #admit(socket: Socket): void {
     if (socket.destroyed) return;
     const reason = this.#refusal();
@@ -131,8 +146,7 @@ export class IvshmemServer implements AsyncDisposable {
     this.#nextPeer += 1;
     this.#client = socket;
     socket.on('close', () => {
-      if (this.#client === socket) this.#client = undefined;
-      this.#options.onDisconnect?.(peer);
+      this.#leaving = this.#leave(peer);
     });
     // Clients have nothing to say: whatever comes from one ends it.
     socket.on('data', () => socket.destroy());
@@ -142,6 +156,15 @@ export class IvshmemServer implements AsyncDisposable {
     } catch {
       socket.destroy();
     }
+  }
+
+  async #leave(peer: number): Promise<void> {
+    try {
+      await this.#options.onDisconnect?.(peer);
+    } catch {
+      // Its own to report; the socket must go on.
+    }
+    this.#client = undefined;
   }
 
   #refusal(): string | undefined {
@@ -168,7 +191,7 @@ export class IvshmemServer implements AsyncDisposable {
     for (const eventFd of this.#options.guestEventFds) sendWithFd(fd, encode(peer), eventFd);
   }
 
-  /** Closes the socket and removes its path; `onDisconnect` has been called when this returns. */
+  /** Closes the socket and removes its path; `onDisconnect` is through when this returns. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     const client = this.#client;
@@ -177,6 +200,7 @@ export class IvshmemServer implements AsyncDisposable {
       client.destroy();
       await gone;
     }
+    await this.#leaving;
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
   }
 }

@@ -125,7 +125,7 @@ describe('with a QEMU', { timeout: 120_000 }, () => {
     expect(poll.wait(0)).toBe(0);
     for (let times = 0; times < 3; times += 1) {
       await machine.ring(HOST_PEER, 0);
-      expect(poll.wait(WAIT_MS_MAX)).toBe(1);
+      expect(poll.wait(WAIT_MS_MAX * 1000)).toBe(1);
       drainEventFd(host.doorbell);
       expect(poll.wait(0)).toBe(0);
     }
@@ -204,7 +204,7 @@ describe('with a QEMU', { timeout: 120_000 }, () => {
       expect(host.region.load(64)).toBe(peer);
       const poll = new PollSet([host.doorbell]);
       await machine.ring(HOST_PEER, 0);
-      expect(poll.wait(WAIT_MS_MAX)).toBe(1);
+      expect(poll.wait(WAIT_MS_MAX * 1000)).toBe(1);
       drainEventFd(host.doorbell);
       await machine.armVector(0, 0x10_0000, peer);
       ringEventFd(host.vectors[0]!);
