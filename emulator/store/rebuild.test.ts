@@ -71,6 +71,10 @@ function checkWhole(client: TmemClient): void {
     expect(found.reduce((sum, count) => sum + count, 0)).toBe(pages);
     expect(found.filter((count) => count > 0)).toHaveLength(objects);
   }
+  const emptied = rebuilt(stateOf(client));
+  for (const { id } of pools) for (const oid of OBJECTS) emptied.flushObject(id, oid);
+  for (const pool of emptied.pools()) expect(pool).toMatchObject({ pages: 0, objects: 0 });
+  expect(emptied.freeSlots).toBe(SLOTS);
 }
 
 /** Pages of an object, without taking any. */
@@ -178,21 +182,22 @@ describe('a rebuilt store', () => {
 
   it('goes on where the earlier one stopped: a newer page wins over an older one', () => {
     const { state, client } = filled();
+    client.flushPage(0, OBJECTS[0]!, 0);
     const next = new TmemClient({ slotCount: SLOTS, state });
+    // The slot that was freed: below the old one, so that order alone does not decide.
     const slot = next.grant();
-    const copies = record(state, () => next.put(0, OBJECTS[0]!, 0, slot));
+    const copies = record(state, () => next.put(0, OBJECTS[1]!, 0, slot));
     // The last but one store made the new page; the old record is still there.
     const committed = copies.filter((copy) => {
       const slots = new Int32Array(copy).subarray(-SLOTS * 4);
-      return slots.filter((word, at) => at % 4 === 0 && word === SlotState.USED).length === 5;
+      return slots.filter((word, at) => at % 4 === 0 && word === SlotState.USED).length === 4;
     });
     expect(committed.length).toBeGreaterThan(0);
     for (const copy of committed) {
       const again = fresh(copy);
-      again.get(0, OBJECTS[0]!, 0);
+      again.get(0, OBJECTS[1]!, 0);
       expect(again.gotSlot).toBe(slot);
     }
-    expect(client.slots.state(slot)).toBe(SlotState.USED);
   });
 
   it('is empty over zeroed memory', () => {
@@ -231,6 +236,12 @@ describe('a crash at any store of', () => {
 
   it.each(operations)('%s leaves the old state or the new', (_name, operation) => {
     expect(crashEverywhere(filled(), operation)).toBeGreaterThan(2);
+  });
+
+  it('a duplicate put into a lower slot leaves the old state or the new', () => {
+    const store = filled();
+    store.client.flushPage(0, OBJECTS[0]!, 0);
+    crashEverywhere(store, (client) => client.put(0, OBJECTS[1]!, 0, client.grant()));
   });
 
   it('a duplicate put that is refused leaves the old state or the new', () => {
