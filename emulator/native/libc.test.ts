@@ -53,6 +53,27 @@ describe('memory files', () => {
     expect(fstatSync(file.fd).blocks * 512).toBeGreaterThanOrEqual(2 ** 20);
   });
 
+  it('take no memory for pages that were never written, nor after a scrub', () => {
+    const file = lifetime.use(RegionFile.create(2 ** 26));
+    const region = lifetime.use(SharedRegion.map(file.fd, 2 ** 26));
+    for (let at = 0; at < 2 ** 20; at += 4096) region.store(at, 7);
+    expect(fstatSync(file.fd).blocks * 512).toBe(2 ** 20);
+    region.scrub();
+    expect(fstatSync(file.fd).blocks).toBe(0);
+    expect(region.load(4096)).toBe(0);
+    region.store(4096, 8);
+    expect(region.load(4096)).toBe(8);
+  });
+
+  it('of a directory keep their room when they are scrubbed', () => {
+    const file = lifetime.use(RegionFile.create(2 ** 20, tmpdir()));
+    const region = lifetime.use(SharedRegion.map(file.fd, 2 ** 20));
+    region.store(4096, 7);
+    region.scrub();
+    expect(region.words.every((word) => word === 0)).toBe(true);
+    expect(fstatSync(file.fd).blocks * 512).toBeGreaterThanOrEqual(2 ** 20);
+  });
+
   it('in no directory are SHM_UNUSABLE; too large for it, SHM_FULL', () => {
     const code = (run: () => unknown) =>
       expect(run).toThrow(expect.objectContaining({ code: expect.stringMatching(/^SHM_/) }));

@@ -16,6 +16,7 @@ const call = {
   posix_fallocate: libc.func('int posix_fallocate(int fd, int64_t offset, int64_t length)'),
   mmap: libc.func('void *mmap(void *addr, size_t len, int prot, int flags, int fd, int64_t off)'),
   munmap: libc.func('int munmap(void *addr, size_t length)'),
+  madvise: libc.func('int madvise(void *addr, size_t length, int advice)'),
   eventfd: libc.func('int eventfd(unsigned int count, int flags)'),
   close: libc.func('int close(int fd)'),
   ppoll: libc.func('int ppoll(uint8_t *fds, unsigned long count, uint8_t *timeout, void *mask)'),
@@ -28,6 +29,7 @@ const MFD_CLOEXEC = 1;
 const MFD_ALLOW_SEALING = 2;
 const PROT_READ_WRITE = 3;
 const MAP_SHARED = 1;
+const MADV_REMOVE = 9;
 const EFD_CLOEXEC = 0o2000000;
 const EFD_NONBLOCK = 0o4000;
 const MSG_NOSIGNAL = 0x4000;
@@ -90,6 +92,11 @@ export function mapShared(fd: number, bytes: number): Mapping {
 
 export function unmap(mapping: Mapping): void {
   check('munmap', call.munmap(mapping.pointer, mapping.bytes) as number);
+}
+
+/** Gives the memory behind a mapping back to the system: every byte of the file is zero afterwards. */
+export function discard(mapping: Mapping): void {
+  check('madvise', call.madvise(mapping.pointer, mapping.bytes, MADV_REMOVE) as number);
 }
 
 /** A non-blocking eventfd: QEMU sets O_NONBLOCK on those it is given anyway. */

@@ -6,10 +6,11 @@
  * directory of the user's choice that is unlinked at once; either way nothing is left behind. The
  * RegionFile owns the descriptor, a SharedRegion owns its own mapping of it.
  */
-import { closeSync, openSync, unlinkSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   closeFd,
+  discard,
   Errno,
   type Mapping,
   mapShared,
@@ -72,6 +73,9 @@ export class RegionFile implements Disposable {
   }
 }
 
+/** The unit of st_blocks (stat(2)). */
+const STAT_BLOCK_BYTES = 512;
+
 function openUnlinked(directory: string): number {
   const path = join(directory, `tmem-${process.pid}-${Date.now().toString(36)}`);
   let fd: number;
@@ -98,18 +102,22 @@ export class SharedRegion implements Disposable {
   readonly words: Int32Array;
   readonly #bytes: Uint8Array;
   readonly #mapping: Mapping | undefined;
+  readonly #sparse: boolean;
 
-  constructor(memory: ArrayBuffer, mapping?: Mapping) {
+  /** `sparse`: the file's room was not reserved, so that scrubbing may give it back. */
+  constructor(memory: ArrayBuffer, mapping?: Mapping, sparse = false) {
     this.memory = memory;
     this.words = new Int32Array(memory);
     this.#bytes = new Uint8Array(memory);
     this.#mapping = mapping;
+    this.#sparse = sparse;
   }
 
   /** Maps a region's file into this thread. The descriptor may be closed afterwards. */
   static map(fd: number, bytes: number): SharedRegion {
     const mapping = mapShared(fd, bytes);
-    return new SharedRegion(mapping.buffer, mapping);
+    const sparse = fstatSync(fd).blocks * STAT_BLOCK_BYTES < bytes;
+    return new SharedRegion(mapping.buffer, mapping, sparse);
   }
 
   /** Reads the unsigned word at byte `offset`, once. */
@@ -139,9 +147,10 @@ export class SharedRegion implements Disposable {
     this.#bytes.set(from.subarray(0, PAGE_BYTES), (firstPage + slot) * PAGE_BYTES);
   }
 
-  /** Zeroes every byte. */
+  /** Zeroes every byte; memory whose room was not reserved goes back to the system. */
   scrub(): void {
-    this.#bytes.fill(0);
+    if (this.#mapping !== undefined && this.#sparse) discard(this.#mapping);
+    else this.#bytes.fill(0);
   }
 
   [Symbol.dispose](): void {
