@@ -32,6 +32,17 @@ describe('attach', () => {
     expect(session.guestEpoch).toBe(0);
   });
 
+  it('looks at no queue while no guest is attached', () => {
+    const { guest, session } = createLoopback();
+    guest.attach(1);
+    guest.detach();
+    guest.poke(guest.queueOffset(0, 'tail'), 0x4000_0000);
+    guest.pokeHeader('credit_head', 0x4000_0000);
+    expect(session.hasWork()).toBe(false);
+    expect(session.serve()).toBe(0);
+    expect(session.isFaulted).toBe(false);
+  });
+
   it('answers no old page, pool or credit to a new epoch', () => {
     const { guest, client } = createLoopback();
     guest.attach(1);
