@@ -2,7 +2,7 @@
  * The host side against the real ivshmem-doorbell device of QEMU, with no guest: shared memory,
  * doorbells both ways, one client at a time, and what is left behind.
  */
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -73,8 +73,9 @@ class Host {
 
   async start(): Promise<QtestMachine> {
     this.#machines += 1;
-    const qtestPath = join(this.folder, `qtest-${this.#machines}`);
-    const options = { qtestPath, ivshmemPath: this.socketPath, vectors: VECTORS };
+    const folder = join(this.folder, `machine-${this.#machines}`);
+    mkdirSync(folder);
+    const options = { folder, ivshmemPath: this.socketPath, vectors: VECTORS };
     return this.lifetime.use(await QtestMachine.start(options));
   }
 
@@ -191,7 +192,7 @@ describe('with a QEMU', { timeout: 120_000 }, () => {
     await new Promise((resolve) => socket.once('close', resolve));
     expect(Buffer.concat(received).toString('hex')).toBe('ffffffffffffffff');
     expect(host.events).toEqual(['connect 1', 'refused']);
-    await expect(host.start()).rejects.toThrow(/QEMU ended with 1: .*server sent version -1/s);
+    await expect(host.start()).rejects.toThrow(/exited with code 1.*server sent version -1/s);
     expect(await machine.ivPosition()).toBe(1);
   });
 

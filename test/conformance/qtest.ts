@@ -2,10 +2,12 @@
  * A QEMU with an ivshmem-doorbell device and no guest: the test is its processor, over the qtest socket.
  *
  * The machine is stopped (-S) and firmware never runs, so the test itself places the device's BARs.
- * Every wait is bounded; disposing kills QEMU and removes the qtest socket. (QEMU: docs/devel/qtest.)
+ * Every wait is bounded; disposing ends QEMU and removes the qtest socket, and QEMU dies with this
+ * process whatever happens. (QEMU: docs/devel/qtest.)
  */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { createServer, type Server, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { Machine } from '@qemu-tmem/qmp';
 import { PAGE_BYTES } from '../../emulator/protocol/layout.js';
 
 const ANSWER_MS_MAX = 20_000;
@@ -32,69 +34,67 @@ function bounded<T>(what: string, promise: Promise<T>): Promise<T> {
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
+function listen(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(path, resolve);
+  });
+}
+
 export interface QtestOptions {
-  /** Where qtest's own socket goes; removed at the end. */
-  readonly qtestPath: string;
+  /** A folder of the caller's for QEMU's log and qtest's socket; the socket is removed at the end. */
+  readonly folder: string;
   /** The ivshmem server's socket. */
   readonly ivshmemPath: string;
   readonly vectors: number;
 }
 
 export class QtestMachine implements AsyncDisposable {
-  readonly #process: ChildProcess;
-  readonly #server: Server;
-  readonly #exited: Promise<number | null>;
+  readonly #server = createServer();
+  #machine: Machine | undefined;
   #socket: Socket | undefined;
-  #errors = '';
   #received = '';
   #waiter: ((line: string) => void) | undefined;
   #device = -1;
 
-  private constructor(server: Server, child: ChildProcess) {
-    this.#server = server;
-    this.#process = child;
-    child.stderr?.on('data', (text: Buffer) => {
-      this.#errors = `${this.#errors}${text}`.slice(-2000);
-    });
-    this.#exited = new Promise((resolve) => {
-      child.once('exit', (code) => resolve(code));
-      child.once('error', () => resolve(-1));
-    });
-  }
+  private constructor() {}
 
   /**
    * Starts QEMU and waits until its device has been made and the qtest socket answers.
-   * @throws Error with what QEMU printed, when it ends instead
+   * @throws MachineLaunchError with what QEMU printed, when it ends instead
    */
   static async start(options: QtestOptions): Promise<QtestMachine> {
-    const server = createServer();
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(options.qtestPath, resolve);
-    });
-    const connected = new Promise<Socket>((resolve) => server.once('connection', resolve));
-    const child = spawn(
-      'qemu-system-x86_64',
-      [
-        ...['-S', '-machine', 'pc,accel=tcg', '-m', '32', '-nodefaults', '-display', 'none'],
-        ...['-qtest', `unix:${options.qtestPath}`, '-qtest-log', '/dev/null'],
-        ...['-chardev', `socket,id=tmem,path=${options.ivshmemPath}`],
-        ...['-device', `ivshmem-doorbell,chardev=tmem,vectors=${options.vectors}`],
-      ],
-      { stdio: ['ignore', 'ignore', 'pipe'] },
-    );
-    const machine = new QtestMachine(server, child);
+    const machine = new QtestMachine();
     try {
-      const ended = machine.#exited.then((code) => {
-        throw new Error(`QEMU ended with ${code}: ${machine.#errors}`);
-      });
-      machine.#use(await bounded('start of QEMU', Promise.race([connected, ended])));
-      await Promise.race([machine.#placeBars(), ended]);
+      await machine.#start(options);
       return machine;
     } catch (error) {
       await machine[Symbol.asyncDispose]();
       throw error;
     }
+  }
+
+  async #start({ folder, ivshmemPath, vectors }: QtestOptions): Promise<void> {
+    const qtestPath = join(folder, 'qtest');
+    await listen(this.#server, qtestPath);
+    const connected = new Promise<Socket>((resolve) => this.#server.once('connection', resolve));
+    this.#machine = await Machine.launch({
+      logDir: folder,
+      defaults: false,
+      paused: true,
+      machine: 'pc',
+      accel: 'tcg',
+      memory: 32,
+      chardevs: [{ backend: 'socket', id: 'tmem', path: ivshmemPath }],
+      devices: [{ driver: 'ivshmem-doorbell', chardev: 'tmem', vectors }],
+      args: [
+        ['-qtest', `unix:${qtestPath}`],
+        ['-qtest-log', '/dev/null'],
+      ],
+      launchTimeoutMs: ANSWER_MS_MAX,
+    });
+    this.#use(await bounded('connection of qtest', connected));
+    await this.#placeBars();
   }
 
   #use(socket: Socket): void {
@@ -219,8 +219,7 @@ export class QtestMachine implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#process.kill('SIGKILL');
-    await bounded('end of QEMU', this.#exited);
+    await this.#machine?.[Symbol.asyncDispose]();
     this.#socket?.destroy();
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
   }
