@@ -19,10 +19,8 @@ export function fileTail(path: string, lines: number): string {
     const bytes = Buffer.alloc(length);
     const count = fs.readSync(descriptor, bytes, 0, length, size - length);
     const text = bytes.toString('utf8', 0, count).replaceAll('\r\n', '\n').replace(/\n$/, '');
-    return text
-      .split('\n')
-      .slice(-Math.max(0, lines) || Number.POSITIVE_INFINITY)
-      .join('\n');
+    const all = text.split('\n');
+    return all.slice(Math.max(0, all.length - Math.max(0, lines))).join('\n');
   } finally {
     fs.closeSync(descriptor);
   }
