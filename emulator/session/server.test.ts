@@ -125,7 +125,9 @@ describe('TmemServer', { timeout: 60_000 }, () => {
     expect(guest.put(pool, OID, 13, pageOf(13))).toBe(1);
     await expect(server.setQuota(-1)).rejects.toThrow(RangeError);
   });
+});
 
+describe('TmemServer, when something ends', { timeout: 60_000 }, () => {
   it('forgets a machine that disconnects; the next one finds nothing of it', async () => {
     const { server, events } = await serve();
     const first = await machine(server);

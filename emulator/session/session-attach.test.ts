@@ -66,7 +66,9 @@ describe('attach', () => {
     expect(guest.peek(guest.queueOffset(0, 'head'))).toBe(0);
     expect(guest.newPool(0)).toBe(0);
   });
+});
 
+describe('the end of a life', () => {
   it('drops what a guest that detaches had', () => {
     const { guest, client, session, quota } = createLoopback();
     guest.attach(5);

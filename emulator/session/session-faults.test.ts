@@ -123,7 +123,9 @@ describe('a word that no honest guest writes cuts the guest off', () => {
     loop.session.serve();
     expectCutOff(loop, neighbour, Fault.CREDIT_RANGE);
   });
+});
 
+describe('a cut', () => {
   it('serves no other queue after the cut, and grants nothing', () => {
     const { loop, neighbour } = attached();
     loop.guest.post(1, { command: Command.NEW_POOL, flags: 1 << 24 });
@@ -239,7 +241,9 @@ describe('operations that XSA-15 was about', () => {
     expect(loop.session.counters.unknownCommands).toBe(5);
     expect(loop.guest.get(0, OID, 0).result).toBe(1);
   });
+});
 
+describe('hostile keys and words', () => {
   it('never answers a key of one pool from another, nor of a wider id', () => {
     const { loop } = attached();
     const { guest } = loop;

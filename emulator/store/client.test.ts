@@ -70,7 +70,9 @@ describe('put', () => {
     expect(store.put(-1, OID, 0, store.grant())).toBe(-19);
     expect(store.freeSlots).toBe(8);
   });
+});
 
+describe('a put that cannot be', () => {
   it('of a slot that is not granted is EFAULT and changes nothing', () => {
     const store = client();
     const used = store.grant();

@@ -13,6 +13,10 @@ function slotTable(count: number): SlotTable {
   return new SlotTable(new Int32Array(SlotTable.bytesFor(count) / 4), count);
 }
 
+function objectWords(capacity: number): Int32Array {
+  return new Int32Array(ObjectTable.bytesFor(capacity) / 4);
+}
+
 describe('SlotTable', () => {
   it('keeps a record whole, its index unsigned', () => {
     const slots = slotTable(4);
@@ -46,10 +50,8 @@ describe('SlotTable', () => {
 });
 
 describe('ObjectTable', () => {
-  const words = (capacity: number) => new Int32Array(ObjectTable.bytesFor(capacity) / 4);
-
   it('tells ids apart by each of their words, and by the pool', () => {
-    const objects = new ObjectTable(words(16), 16);
+    const objects = new ObjectTable(objectWords(16), 16);
     const base = objectId(1, 2, 3, 4, 5, 6);
     const made = objects.create(3, base);
     expect(objects.find(3, base)).toBe(made);
@@ -62,7 +64,7 @@ describe('ObjectTable', () => {
   });
 
   it('is full at its capacity, and not before', () => {
-    const objects = new ObjectTable(words(3), 3);
+    const objects = new ObjectTable(objectWords(3), 3);
     const made = [0, 1, 2].map((id) => objects.create(0, objectId(id)));
     expect(new Set(made).size).toBe(3);
     expect(objects.create(0, objectId(9))).toBe(-1);
@@ -72,7 +74,7 @@ describe('ObjectTable', () => {
   });
 
   it('works with room for a single object', () => {
-    const objects = new ObjectTable(words(1), 1);
+    const objects = new ObjectTable(objectWords(1), 1);
     expect(objects.find(0, objectId(0))).toBe(-1);
     expect(objects.create(0, objectId(0))).toBe(0);
     expect(objects.find(0, objectId(0))).toBe(0);
@@ -82,12 +84,14 @@ describe('ObjectTable', () => {
   it('refuses memory that is too small', () => {
     expect(() => new ObjectTable(new Int32Array(8), 2)).toThrow(RangeError);
   });
+});
 
+describe('ObjectTable, at random', () => {
   it('does as a map does, and again after it is built anew from its records', () => {
     const step = fc.record({ pool: fc.nat(2), id: fc.nat(11), rebuild: fc.nat(30) });
     fc.assert(
       fc.property(fc.array(step, { minLength: 50, maxLength: 200, size: 'max' }), (steps) => {
-        const memory = words(8);
+        const memory = objectWords(8);
         let objects = new ObjectTable(memory, 8);
         const model = new Map<string, number>();
         for (const { pool, id, rebuild } of steps) {

@@ -79,7 +79,9 @@ describe('FakeGuest', () => {
     guest.attach();
     expect(codeOf(() => guest.submit(0, { command: 0, epoch: 0 }))).toBe('GUEST_CUT_OFF');
   });
+});
 
+describe('FakeGuest and a host with a bug', () => {
   it.each([
     ['sequence', 8],
     ['host epoch', 12],
@@ -121,7 +123,9 @@ describe('FakeGuest', () => {
     guest.pokeHeader('credit_tail', 0x4000_0000);
     expect(codeOf(() => guest.takeCredit())).toBe('GUEST_HOST_BUG');
   });
+});
 
+describe('the queues of FakeGuest', () => {
   it('waits for a free place in a full queue', () => {
     const { guest, session } = createLoopback({ queueCount: 1, queueEntries: 16 });
     guest.attach();

@@ -182,7 +182,9 @@ describe('with a QEMU', { timeout: 120_000 }, () => {
     session.restart(6);
     expect(await machine.readShared((geometry.slotPage + got) * PAGE_BYTES)).toBe(0);
   });
+});
 
+describe('one QEMU at a time', { timeout: 120_000 }, () => {
   it('a second client is refused while the first is served', async () => {
     await host.listen();
     const machine = await host.start();
