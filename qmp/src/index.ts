@@ -17,6 +17,7 @@ export {
   MachineLaunchError,
   MachineStuckError,
   type QuitMethod,
+  type QuitOptions,
 } from './machine/machine.js';
 export {
   escapeComma,

@@ -48,9 +48,12 @@ async function qtest(socketPath: string, line: string): Promise<string> {
 }
 
 describe('commands', () => {
-  it.each([true, false])(
-    'loses and crosses none of 10,000 at once (oob: %s)',
-    async (oob) => {
+  it.each([
+    { oob: true, count: 10_000 },
+    { oob: false, count: 2_000 },
+  ])(
+    'loses and crosses none of $count at once (oob: $oob)',
+    async ({ oob, count }) => {
       const monitorPath = path.join(folder, 'second.sock');
       await using _machine = await launch({ monitorPath });
       const commandTimeoutMs = 60_000;
@@ -58,7 +61,7 @@ describe('commands', () => {
         { path: monitorPath },
         { oob, commandTimeoutMs },
       );
-      const calls = Array.from({ length: 10_000 }, async (_, index) => {
+      const calls = Array.from({ length: count }, async (_, index) => {
         const wanted = `/no/${index}`;
         const error = await client.execute('qom-list', { path: wanted }).then(
           () => undefined,
@@ -68,7 +71,7 @@ describe('commands', () => {
         return error?.errorClass === 'DeviceNotFound' && error.description.includes(`'${wanted}'`);
       });
       const right = (await Promise.all(calls)).filter((fits) => fits);
-      expect(right.length).toBe(10_000);
+      expect(right.length).toBe(count);
       expect(client.strayReplies).toBe(0);
     },
     90_000,

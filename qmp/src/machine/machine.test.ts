@@ -1,5 +1,6 @@
 // The life cycle of a real QEMU 7.2, with no guest (-S): launch, commands, events, every way to end.
 
+import { ChildProcess } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
@@ -61,8 +62,21 @@ describe('Machine', () => {
   it('escalates to SIGKILL when QEMU neither answers nor obeys', async () => {
     const machine = await Machine.launch(spec());
     process.kill(machine.pid, 'SIGSTOP');
-    const ended = await machine.quit({ timeoutMs: 50 });
+    const ended = await machine.quit({ timeoutMs: 50, termTimeoutMs: 50 });
     expect(ended).toEqual({ code: null, signal: 'SIGKILL', method: 'SIGKILL' });
+  });
+
+  it('QMP_MACHINE_STUCK: says so when nothing ends it', async () => {
+    const machine = await Machine.launch(spec());
+    process.kill(machine.pid, 'SIGSTOP');
+    // A process inside the kernel takes no signal; here they are held back instead.
+    const kill = vi.spyOn(ChildProcess.prototype, 'kill').mockReturnValue(true);
+    const limits = { timeoutMs: 20, termTimeoutMs: 20, killTimeoutMs: 20 };
+    await expect(machine.quit(limits)).rejects.toMatchObject({ code: 'QMP_MACHINE_STUCK' });
+    expect(kill.mock.calls).toEqual([['SIGTERM'], ['SIGKILL']]);
+    kill.mockRestore();
+    machine.kill();
+    await machine.wait();
   });
 
   it('ends an iteration over events quietly when QEMU was asked to quit', async () => {

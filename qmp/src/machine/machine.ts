@@ -30,6 +30,15 @@ export interface MachineExit {
 /** What quit() had to do: `quit` over QMP, SIGTERM, SIGKILL, or nothing (`gone` before). */
 export type QuitMethod = 'gone' | 'quit' | 'SIGTERM' | 'SIGKILL';
 
+export interface QuitOptions {
+  /** For the graceful part, milliseconds. Default 5 s. */
+  readonly timeoutMs?: number;
+  /** For SIGTERM to take effect, milliseconds. Default 2 s. */
+  readonly termTimeoutMs?: number;
+  /** For SIGKILL to take effect, milliseconds. Default 10 s. */
+  readonly killTimeoutMs?: number;
+}
+
 /** `QMP_MACHINE_LAUNCH`: QEMU did not start, or ended, or did not answer in time. */
 export class MachineLaunchError extends QmpError {
   readonly exit: MachineExit | undefined;
@@ -164,21 +173,22 @@ export class Machine implements AsyncDisposable {
 
   /**
    * End QEMU: `quit` over QMP, then SIGTERM, then SIGKILL, each with a time limit.
-   * @param options.timeoutMs for the graceful part, default 5 s
    * @throws MachineStuckError when not even SIGKILL ended it
    */
-  async quit(options: { timeoutMs?: number } = {}): Promise<MachineExit & { method: QuitMethod }> {
+  async quit(options: QuitOptions = {}): Promise<MachineExit & { method: QuitMethod }> {
     const timeoutMs = timeLimitOf(options, QUIT_TIMEOUT_DEFAULT_MS);
+    const termTimeoutMs = timeLimitOf({ timeoutMs: options.termTimeoutMs ?? TERM_TIMEOUT_MS }, 1);
+    const killTimeoutMs = timeLimitOf({ timeoutMs: options.killTimeoutMs ?? KILL_TIMEOUT_MS }, 1);
     try {
       if (this.#exited) return { ...this.#exited, method: 'gone' };
       // The reply may be lost as QEMU goes: only its end counts.
       const asked = !this.qmp.closed;
       if (asked) this.qmp.execute('quit', undefined, { timeoutMs }).catch(() => {});
-      if (asked && (await this.#endsWithin(timeoutMs))) return { ...this.#exited!, method: 'quit' };
+      if (asked && (await this.#endsWithin(timeoutMs))) return this.#endedBy('quit');
       this.#child.kill('SIGTERM');
-      if (await this.#endsWithin(TERM_TIMEOUT_MS)) return { ...this.#exited!, method: 'SIGTERM' };
+      if (await this.#endsWithin(termTimeoutMs)) return this.#endedBy('SIGTERM');
       this.#child.kill('SIGKILL');
-      if (await this.#endsWithin(KILL_TIMEOUT_MS)) return { ...this.#exited!, method: 'SIGKILL' };
+      if (await this.#endsWithin(killTimeoutMs)) return this.#endedBy('SIGKILL');
       throw new MachineStuckError(this.pid);
     } finally {
       await this.qmp.close();
@@ -202,6 +212,10 @@ export class Machine implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.quit();
+  }
+
+  #endedBy(method: QuitMethod): MachineExit & { method: QuitMethod } {
+    return { ...this.#exited!, method };
   }
 
   async #endsWithin(timeoutMs: number): Promise<boolean> {
