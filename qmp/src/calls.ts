@@ -7,6 +7,7 @@
 // eight in-band commands wait (qmp-spec.txt 2.3.1; QMP_REQ_QUEUE_LEN_MAX in monitor/qmp.c). So no
 // more than eight are ever in flight then, and the others wait here.
 
+import { DeadlineTimer } from './deadline.js';
 import {
   QmpAbortedError,
   QmpCommandError,
@@ -17,7 +18,6 @@ import {
   type SentCommand,
 } from './errors.js';
 import type { ErrorBody } from './messages.js';
-import { startTimer } from './waiting.js';
 
 /** In-band commands in flight when out-of-band execution is on. */
 export const IN_FLIGHT_LIMIT_OOB = 8;
@@ -46,7 +46,8 @@ interface Call {
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: Error) => void;
   id: number | undefined;
-  timer: NodeJS.Timeout | undefined;
+  /** On performance.now's clock. */
+  readonly deadline: number;
   onAbort: (() => void) | undefined;
   written: boolean;
   settled: boolean;
@@ -62,6 +63,7 @@ export interface CallTableOptions {
 export class CallTable {
   readonly #writer: CallWriter;
   readonly #options: CallTableOptions;
+  readonly #deadlines = new DeadlineTimer((now) => this.#sweep(now));
   /** Written and not answered, by id. */
   readonly #calls = new Map<number, Call>();
   /** Written without an id and not answered; see `#write`. */
@@ -114,16 +116,14 @@ export class CallTable {
         resolve,
         reject,
         id: undefined,
-        timer: undefined,
+        deadline: performance.now() + timeoutMs,
         onAbort: undefined,
         written: false,
         settled: false,
       };
-      const what = `waiting for ${sent.command}`;
-      call.timer = startTimer(timeoutMs, () => {
-        this.#giveUp(call, new QmpTimeLimitError(what, timeoutMs, sent));
-      });
+      this.#deadlines.cover(call.deadline);
       if (signal) {
+        const what = `waiting for ${sent.command}`;
         call.onAbort = () => this.#giveUp(call, new QmpAbortedError(what, signal.reason));
         signal.addEventListener('abort', call.onAbort, { once: true });
       }
@@ -160,8 +160,8 @@ export class CallTable {
   /** The connection is over: every call rejects, with what was sent and whether it was written. */
   end(reason: string, cause: unknown): void {
     this.#ended = true;
-    const first = this.#alone ? [this.#alone] : [];
-    for (const call of [...first, ...this.#calls.values(), ...this.#waiting]) {
+    this.#deadlines.stop();
+    for (const call of this.#all()) {
       const { sent } = call.request;
       const state = call.written ? 'it may have been carried out' : 'it was not sent';
       const text = `${reason} while ${sent.command} waited for its reply; ${state}`;
@@ -174,6 +174,25 @@ export class CallTable {
     this.#waiting = [];
     this.#head = 0;
     this.#waitingCount = 0;
+  }
+
+  /** Give up what is due; the earliest limit of what is left. */
+  #sweep(now: number): number {
+    let earliest = Number.POSITIVE_INFINITY;
+    for (const call of this.#all()) {
+      if (call.settled) continue;
+      const { sent, timeoutMs } = call.request;
+      if (call.deadline > now) earliest = Math.min(earliest, call.deadline);
+      else
+        this.#giveUp(call, new QmpTimeLimitError(`waiting for ${sent.command}`, timeoutMs, sent));
+    }
+    return earliest;
+  }
+
+  /** Every call in the table, settled ones that QEMU still works on included. */
+  #all(): Call[] {
+    const first = this.#alone ? [this.#alone] : [];
+    return [...first, ...this.#calls.values(), ...this.#waiting.slice(this.#head)];
   }
 
   /** Take the call a reply is for out of the table. */
@@ -197,7 +216,6 @@ export class CallTable {
   #settle(call: Call): boolean {
     if (call.settled) return false;
     call.settled = true;
-    if (call.timer) clearTimeout(call.timer);
     if (call.onAbort) call.request.signal?.removeEventListener('abort', call.onAbort);
     return true;
   }

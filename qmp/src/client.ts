@@ -51,6 +51,7 @@ export class QmpClient<S extends QmpSchema = Qemu72Schema> implements AsyncDispo
   readonly #calls: CallTable;
   readonly #hub = new EventHub();
   readonly #settings: Settings;
+  readonly #onLine = (line: string): void => this.#takeLine(line);
   readonly #ended: Promise<void>;
   #greeting: Greeting | undefined;
   #onGreeting: { resolve: () => void; reject: (error: Error) => void } | undefined;
@@ -285,7 +286,7 @@ export class QmpClient<S extends QmpSchema = Qemu72Schema> implements AsyncDispo
   #receive(chunk: Buffer): void {
     if (this.#failure) return;
     try {
-      this.#splitter.push(chunk, (line) => this.#takeLine(line));
+      this.#splitter.push(chunk, this.#onLine);
     } catch (error) {
       if (!(error instanceof QmpError)) throw error;
       this.#end(error.message, error);
