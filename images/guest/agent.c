@@ -146,15 +146,10 @@ static void parse_frames(void)
 	rx_bytes -= at;
 }
 
-/* The host closed its end: end what it started. The next host begins with a SYNC. */
-static void lose_host(void)
-{
-	host_connected = false;
-	synced = false;
-	rx_bytes = 0;
-	reset_session();
-}
-
+/*
+ * Only a SYNC begins and ends sessions. That the host has gone is learnt through another queue than its
+ * data, perhaps after the next host's SYNC: then it must not end the new session.
+ */
 static void receive(void)
 {
 	while (rx_bytes < RX_BYTES) {
@@ -165,7 +160,7 @@ static void receive(void)
 		if (got < 0 && errno != EPIPE)
 			fatal("reading from the agent port: %s", strerror(errno));
 		if (got <= 0) {
-			lose_host();
+			host_connected = false;
 			return;
 		}
 		rx_bytes += got;
@@ -243,11 +238,15 @@ void agent_serve(int opened_port)
 
 		if (poll(fds, gather(fds), -1) < 0 && errno != EINTR)
 			fatal("poll: %s", strerror(errno));
+		/*
+		 * In this order: what poll() saw of the port may be older than the SIGIO that is
+		 * read next, and that SIGIO is the only word of a host that has come back.
+		 */
+		if (fds[1].revents & (POLLHUP | POLLERR))
+			host_connected = false;
 		if (fds[0].revents)
 			read_signals();
-		if (fds[1].revents & (POLLHUP | POLLERR))
-			lose_host();
-		else if (host_connected)
+		if (host_connected)
 			receive();
 		for (i = 0; i < COMMANDS_MAX; i++)
 			pump_command(&commands[i]);

@@ -1,7 +1,7 @@
 /**
  * The host end of the guest agent: one connection to the UNIX socket of QEMU's chardev, many commands
  * at a time. When the connection ends in any way, every call under way rejects with AGENT_GONE; the
- * guest, seeing the same, kills what it was running.
+ * guest kills what it still runs for us when the next connection begins.
  */
 import { randomBytes } from 'node:crypto';
 import { createConnection, type Socket } from 'node:net';
@@ -150,7 +150,7 @@ export class GuestAgent implements AsyncDisposable {
     return child;
   }
 
-  /** Ends the connection; the guest kills what it still runs for us. */
+  /** Ends the connection. The guest kills what it still runs for us when the next one begins. */
   async close(): Promise<void> {
     this.#socket.destroy();
     await this.closed;

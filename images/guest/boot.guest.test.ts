@@ -17,7 +17,15 @@ import { buildModule } from '../kernels/build-module.js';
 import { bootFixture, CACHE_DIR, SETUP_TIMEOUT_MS } from '../testing/fixture.js';
 import type { TestGuest } from '../testing/guest.js';
 import { GuestAgent } from './agent.js';
-import { COMMANDS_MAX, encodeFrame, encodeSync, FrameDecoder, FrameType } from './frames.js';
+import {
+  COMMANDS_MAX,
+  encodeFrame,
+  encodeSync,
+  encodeU32Frame,
+  FrameDecoder,
+  FrameType,
+  OUTPUT_WINDOW,
+} from './frames.js';
 
 vi.setConfig({ testTimeout: 120_000 });
 
@@ -198,6 +206,17 @@ test('when the host goes, what it started ends, and another can follow', async (
   await expectGone('sleep 1004$');
 });
 
+test('hosts may come and go as fast as they like', async () => {
+  const path = join(guest.dir, 'agent');
+  await agent.close();
+  // The guest once missed, in one of some hundred, that the next host was there.
+  for (let n = 0; n < 200; n += 1) {
+    await using next = await GuestAgent.connect({ path, timeoutMs: 60_000 });
+    if (n % 3) expect((await next.exec(`echo ${n}`)).stdout).toBe(`${n}\n`);
+  }
+  agent = await GuestAgent.connect({ path, timeoutMs: 60_000 });
+});
+
 test('finds the beginning of a session in whatever was left in the pipe', async () => {
   const path = join(guest.dir, 'agent');
   await agent.close();
@@ -249,6 +268,34 @@ test('a command whose input overruns its window is dropped, and no other', async
   raw.destroy();
   agent = await GuestAgent.connect({ path, timeoutMs: 60_000 });
   await expectGone('sleep 1006$');
+});
+
+test('a command sends what it has credit for, and no more', async () => {
+  const path = join(guest.dir, 'agent');
+  await agent.close();
+  const raw = createConnection({ path });
+  const token = randomBytes(16);
+  const decoder = new FrameDecoder(token);
+  raw.write(encodeSync(token));
+  raw.write(encodeFrame(FrameType.EXEC, 1, Buffer.from('yes')));
+  const extra = 1000;
+  let allowed = OUTPUT_WINDOW;
+  let seen = 0;
+  for await (const chunk of on(raw, 'data')) {
+    const frames = decoder.push(chunk[0] as Buffer);
+    for (const { id, payload } of frames) if (id === 1) seen += payload.length;
+    // Frames keep their order, so after another command's end nothing of the first is on its way.
+    if (seen === allowed) raw.write(encodeFrame(FrameType.EXEC, 2, Buffer.from('true')));
+    const over = frames.some(({ id, type }) => id === 2 && type === FrameType.EXIT);
+    if (over && allowed > OUTPUT_WINDOW) break;
+    if (!over) continue;
+    expect(seen).toBe(allowed);
+    allowed += extra;
+    raw.write(encodeU32Frame(FrameType.OUTPUT_CREDIT, 1, extra));
+  }
+  expect(seen).toBe(allowed);
+  raw.destroy();
+  agent = await GuestAgent.connect({ path, timeoutMs: 60_000 });
 });
 
 test('every call under way ends when the guest does', async () => {
