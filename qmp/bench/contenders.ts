@@ -1,7 +1,7 @@
-// Those who race: this client, what npm has, and a bare socket that writes the same lines and counts
-// the answers, which is the floor nobody can pass. What always holds: each sends the same commands
-// to the same server and ends when the last answer is in; the npm clients are fetched for the race
-// alone and are nobody's dependency.
+// Those who race: this client, what npm has, and a bare socket that writes the same lines and
+// counts the answers, which is the floor nobody can pass. What always holds: each sends the same
+// commands to the same server and ends when the last answer is in; the npm clients are fetched for
+// the race alone and are nobody's dependency.
 
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';

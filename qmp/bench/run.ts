@@ -1,8 +1,8 @@
-// Round trips a second, ours against the npm clients and a bare socket, on a real QEMU and on an echo
-// server that costs next to nothing. Every contender has a server of its own and they take turns in
-// small batches, so that whatever else the machine does hits all alike; medians of the batches' ratios
-// are compared. Exit code 1 when a promise is broken (on QEMU): at least as fast as the best npm
-// client, at most 1.3 times the time of a bare socket.
+// Round trips a second, ours against the npm clients and a bare socket, on a real QEMU and on an
+// echo server that costs next to nothing. Every contender has a server of its own and they take
+// turns in small batches, so that whatever else the machine does hits all alike; medians of the
+// batches' ratios are compared. Exit code 1 when a promise is broken (on QEMU): at least as fast as
+// the best npm client, at most 1.3 times the time of a bare socket.
 // Options: --batches N (default 40), --no-npm (leave the npm clients out).
 
 import { fork } from 'node:child_process';

@@ -1,5 +1,5 @@
-// What must hold for every server, however it cuts, orders, or garbles: each call gets its own answer
-// or an error with a code, in bounded time, and events keep their order.
+// What must hold for every server, however it cuts, orders, or garbles: each call gets its own
+// answer or an error with a code, in bounded time, and events keep their order.
 
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
@@ -57,7 +57,7 @@ describe('any server', () => {
     await fc.assert(property, { numRuns: 60 });
   });
 
-  it('may send any junk: calls and listeners end with a code, nothing is thrown elsewhere', async () => {
+  it('may send any junk: calls and listeners end with a code', async () => {
     const text = fc.oneof(
       fc.string(),
       fc.json(),

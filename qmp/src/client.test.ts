@@ -65,7 +65,7 @@ describe('commands', () => {
     expect(both.client.strayReplies).toBe(0);
   });
 
-  it('loses and crosses none of 10,000 concurrent ones, with frames cut into small pieces', async () => {
+  it('loses and crosses none of 10,000 concurrent ones, with frames cut small', async () => {
     for (const capabilities of [[], ['oob']]) {
       await using both = await pair({ capabilities, pieceBytes: 61 });
       both.server.on('echo', async (request) => {

@@ -1,7 +1,8 @@
 // The QMP client: one connection, many commands under way, many listeners. What always holds: every
 // call settles (reply, time limit, signal or end of the connection); a reply settles the call whose
-// id it carries, one without an id the call that was sent without, and no other; an event reaches every listener open at that moment before any reply
-// that came after it. The client owns its socket; close() or a lost connection destroys it.
+// id it carries, one without an id the call that was sent without, and no other; an event reaches
+// every listener open at that moment before any reply that came after it. The client owns its
+// socket; close() or a lost connection destroys it.
 
 import type * as net from 'node:net';
 import { CallTable, IN_FLIGHT_LIMIT_OOB } from './calls.js';

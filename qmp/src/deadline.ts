@@ -1,7 +1,7 @@
-// One timer for many time limits. A timer for each command costs as much as all else the client does
-// for it, and nearly all are cleared unused; so one is set for the earliest limit and, when it fires,
-// the owner looks at all. What always holds: it fires no later than the earliest time it was told,
-// give or take the timer's millisecond; it does not keep the process alive.
+// One timer for many time limits. A timer for each command costs as much as all else the client
+// does for it, and nearly all are cleared unused; so one is set for the earliest limit and, when it
+// fires, the owner looks at all. What always holds: it fires no later than the earliest time it was
+// told, give or take the timer's millisecond; it does not keep the process alive.
 
 /** The longest a Node timer counts. */
 const TIMER_MAX_MS = 2 ** 31 - 1;

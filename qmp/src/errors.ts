@@ -92,7 +92,7 @@ export class QmpClosedError extends QmpError {
   }
 }
 
-/** `QMP_TIME_LIMIT`: no answer within `timeoutMs` milliseconds. The command may still be running. */
+/** `QMP_TIME_LIMIT`: no answer within `timeoutMs` milliseconds. The command may still run. */
 export class QmpTimeLimitError extends QmpError {
   readonly timeoutMs: number;
   readonly sent: SentCommand | undefined;

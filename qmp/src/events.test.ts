@@ -62,7 +62,7 @@ describe('QmpListener', () => {
     await fc.assert(property, { numRuns: 300 });
   });
 
-  it('iterates until it is closed on this side, and throws when the connection is lost', async () => {
+  it('iterates until it is closed here, and throws when the connection is lost', async () => {
     const hub = new EventHub();
     const closed = hub.open(undefined, undefined, {});
     const lost = hub.open(undefined, undefined, {});

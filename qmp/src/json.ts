@@ -1,6 +1,7 @@
-// JSON with 64-bit integers. QMP's integers have 64 bits (qapi-code-gen, "Built-in types"), JavaScript's
-// numbers 53. What always holds: a bigint in arguments is written as a plain integer; with `bigints`
-// an integer that a number cannot hold comes back as a bigint instead of as another integer.
+// JSON with 64-bit integers. QMP's integers have 64 bits (qapi-code-gen, "Built-in types"),
+// JavaScript's numbers 53. What always holds: a bigint in arguments is written as a plain integer;
+// with `bigints` an integer that a number cannot hold comes back as a bigint instead of as another
+// integer.
 
 import { randomUUID } from 'node:crypto';
 

@@ -1,5 +1,5 @@
-// What a connection and a command can be told, and the check of it. Limits are checked before anything
-// is opened, so that nothing is left behind when one is wrong.
+// What a connection and a command can be told, and the check of it. Limits are checked before
+// anything is opened, so that nothing is left behind when one is wrong.
 
 import { CALL_LIMIT_DEFAULT } from './calls.js';
 import { QmpArgumentError } from './errors.js';

@@ -1,6 +1,6 @@
 // Opening the connection. Three ways: a UNIX socket's path, a TCP address, or a socket that is open
-// already (a socket pair whose other end QEMU inherited). What always holds: a socket opened here is
-// destroyed when opening fails; one handed in belongs to the client from then on.
+// already (a socket pair whose other end QEMU inherited). What always holds: a socket opened here
+// is destroyed when opening fails; one handed in belongs to the client from then on.
 
 import * as net from 'node:net';
 import { QmpArgumentError, QmpConnectError, QmpError } from './errors.js';

@@ -1,5 +1,5 @@
-// For tests that start this package as other programs do: compiles it (nothing to do when it is up to
-// date) and says where the result is.
+// For tests that start this package as other programs do: compiles it (nothing to do when it is up
+// to date) and says where the result is.
 
 import { execFileSync } from 'node:child_process';
 import { createRequire } from 'node:module';

@@ -1,4 +1,5 @@
-// The life cycle of a real QEMU 7.2, with no guest (-S): launch, commands, events, every way to end.
+// The life cycle of a real QEMU 7.2, with no guest (-S): launch, commands, events, every way to
+// end.
 
 import { ChildProcess } from 'node:child_process';
 import * as fs from 'node:fs';

@@ -1,6 +1,7 @@
-// A QEMU process and its monitor. What always holds: a Machine returned by launch() answers QMP; one
-// that failed to launch is dead before the error comes; the monitor is a socket pair QEMU inherited,
-// so no path can be raced for; after quit() or disposal the process is gone; the log files stay.
+// A QEMU process and its monitor. What always holds: a Machine returned by launch() answers QMP;
+// one that failed to launch is dead before the error comes; the monitor is a socket pair QEMU
+// inherited, so no path can be raced for; after quit() or disposal the process is gone; the log
+// files stay.
 
 import type { ChildProcess } from 'node:child_process';
 import * as fs from 'node:fs';

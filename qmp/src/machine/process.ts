@@ -1,7 +1,8 @@
-// Starting QEMU so that it cannot outlive us. What always holds: QEMU asks the kernel for SIGKILL on
-// our death before it runs (setpriv's --pdeathsig, which survives exec), and a shell between the two
-// checks that we had not died already, so there is no moment in which it could become an orphan.
-// The kernel ties this to the *thread* that spawned: a machine started in a worker dies with it.
+// Starting QEMU so that it cannot outlive us. What always holds: QEMU asks the kernel for SIGKILL
+// on our death before it runs (setpriv's --pdeathsig, which survives exec), and a shell between the
+// two checks that we had not died already, so there is no moment in which it could become an
+// orphan. The kernel ties this to the *thread* that spawned: a machine started in a worker dies
+// with it.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import * as fs from 'node:fs';

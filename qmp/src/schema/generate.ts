@@ -171,10 +171,11 @@ class Writer {
 /** The text of a module that types every command, argument, result and event of the schema. */
 export function generateTypes(schema: Schema, options: GenerateOptions = {}): string {
   const name = options.name ?? 'QemuSchema';
+  const origin = options.origin ? ` of ${options.origin}` : '';
   const writer = new Writer(schema);
   const counts = `${schema.commands.length} commands, ${schema.events.length} events`;
   return [
-    `// Generated from query-qmp-schema${options.origin ? ` of ${options.origin}` : ''} by qmp-types.`,
+    `// Generated from query-qmp-schema${origin} by qmp-types.`,
     `// Do not edit: generate it anew. ${counts}.`,
     '',
     '/** No members. */',

@@ -1,5 +1,5 @@
-// The shell's history file: one line each, newest last, bounded. Losing it is no error: a shell on a
-// read-only home works all the same.
+// The shell's history file: one line each, newest last, bounded. Losing it is no error: a shell on
+// a read-only home works all the same.
 
 import * as fs from 'node:fs';
 import * as os from 'node:os';

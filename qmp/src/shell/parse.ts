@@ -1,6 +1,6 @@
 // The command language of the shell: `command key=value nested.key=1 other={"json": true}`, or a
-// whole JSON object as it goes over the wire. What always holds: nothing is guessed where the schema
-// knows better: a value for a string stays text even when it looks like a number.
+// whole JSON object as it goes over the wire. What always holds: nothing is guessed where the
+// schema knows better: a value for a string stays text even when it looks like a number.
 
 import { QmpArgumentError } from '../errors.js';
 import type { ObjectEntry, Schema, TypeEntry } from '../schema/introspection.js';

@@ -1,6 +1,6 @@
-// One connected shell: takes lines, runs them, prints replies on standard output and everything else
-// on standard error. What always holds: a reply is one line of JSON (or indented with --pretty), so
-// scripts can read it; events never mix into standard output.
+// One connected shell: takes lines, runs them, prints replies on standard output and everything
+// else on standard error. What always holds: a reply is one line of JSON (or indented with
+// --pretty), so scripts can read it; events never mix into standard output.
 
 import type { Writable } from 'node:stream';
 import type { QmpClient } from '../client.js';
