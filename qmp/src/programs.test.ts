@@ -15,6 +15,7 @@ vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const run = promisify(execFile);
 const here = path.dirname(new URL(import.meta.url).pathname);
+const bins = path.join(here, '..', 'bin');
 let dist: string;
 let folder: string;
 
@@ -106,7 +107,7 @@ describe('qmp-types', () => {
   it('makes the committed types from a QEMU of their version', async () => {
     const committed = fs.readFileSync(path.join(here, 'generated', 'qemu-7.2.ts'), 'utf8');
     const file = path.join(folder, 'made.ts');
-    const cli = path.join(dist, 'schema', 'cli.js');
+    const cli = path.join(bins, 'qmp-types.mjs');
     await run(process.execPath, [cli, '--name', 'Qemu72Schema', '--output', file]);
     const made = fs.readFileSync(file, 'utf8');
     const origin = /of QEMU ([0-9]+\.[0-9]+)/.exec(made)?.[1];
@@ -117,7 +118,7 @@ describe('qmp-types', () => {
 
   it('asks a running QEMU and reads a saved answer, with the same result', async () => {
     await using _machine = await launch();
-    const cli = path.join(dist, 'schema', 'cli.js');
+    const cli = path.join(bins, 'qmp-types.mjs');
     const limit = { maxBuffer: 10_000_000 };
     const socket = ['--socket', path.join(folder, 'qmp.sock')];
     const asked = await run(process.execPath, [cli, ...socket], limit);
@@ -138,7 +139,7 @@ describe('qmp-types', () => {
 describe('the qmp bin', () => {
   it('answers one command and ends with its code', async () => {
     await using _machine = await launch();
-    const bin = path.join(dist, 'shell', 'main.js');
+    const bin = path.join(bins, 'qmp.mjs');
     const monitor = path.join(folder, 'qmp.sock');
     const found = await run(process.execPath, [bin, monitor, 'query-status']);
     expect(JSON.parse(found.stdout)).toMatchObject({ running: false });
@@ -150,7 +151,7 @@ describe('the qmp bin', () => {
     await using _machine = await launch();
     const monitor = path.join(folder, 'qmp.sock');
     const history = path.join(folder, 'state', 'history');
-    const bin = path.join(dist, 'shell', 'main.js');
+    const bin = path.join(bins, 'qmp.mjs');
     // script(1) gives it a real terminal.
     const command = `${process.execPath} ${bin} ${monitor}`;
     const child = spawn('script', ['-qec', command, '/dev/null'], {

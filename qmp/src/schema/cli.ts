@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 // qmp-types: writes TypeScript types for the QMP of a given QEMU. It asks a running QEMU
 // (--socket), starts one without a machine (--binary), or reads a saved answer (--schema). A QEMU
 // it starts is gone before it ends. Exit codes: 0 written, 1 failed, 2 wrong use.

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 // The bin `qmp`: the shell on this process's own streams.
 
 import { runShell } from './shell.js';
