@@ -1,8 +1,8 @@
 /**
- * Debian packages through a private apt: own lists, cache and state under a folder the caller owns, so
- * it needs no root and changes nothing on the machine. apt checks every file against Debian's archive
- * keyring. The mirror is the one the machine is configured with, or the caller's; the machine's proxy
- * settings stay in force.
+ * Debian packages through a private apt: own lists, cache and state under a folder the caller owns,
+ * so it needs no root and changes nothing on the machine. apt checks every file against Debian's
+ * archive keyring. The mirror is the one the machine is configured with, or the caller's; the
+ * machine's proxy settings stay in force.
  */
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
@@ -161,8 +161,8 @@ export function parseSites(targets: string, suite: string): Sites {
   if (!main) {
     throw new ImagesError(
       'KERNEL_FETCH_FAILED',
-      `this machine’s apt sources name no Debian mirror, and Debian ${suite} packages are needed; ` +
-        'give the URL of a Debian mirror (option mirror), or your own kernel image and build folder',
+      `this machine’s apt sources name no Debian mirror, and ${suite} packages are needed; ` +
+        'give the URL of a Debian mirror (option mirror), or your own kernel and build folder',
     );
   }
   return { main, security };
@@ -217,7 +217,7 @@ function aptConf(dir: string): string {
   ].join('\n');
 }
 
-/** The first stanza of a Packages-like text; continuation lines are dropped. Exported for its test. */
+/** The first stanza of a Packages-like text, without continuation lines. Exported for its test. */
 export function parseStanza(text: string): PackageStanza {
   const fields = new Map<string, string>();
   for (const line of text.split('\n')) {

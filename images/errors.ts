@@ -1,6 +1,6 @@
 /**
- * The errors of images/. Match on `code`, which never changes; the message says what failed, why, and
- * what to do next, and is free to change.
+ * The errors of images/. Match on `code`, which never changes; the message says what failed, why,
+ * and what to do next, and is free to change.
  */
 
 export type ImagesErrorCode =

@@ -1,6 +1,7 @@
 /**
- * Small file helpers of images/: where our own C sources are, folder hashes, atomic folders. A folder
- * that has its final name is complete; whatever is half made has a name starting with ".part-".
+ * Small file helpers of images/: where our own C sources are, folder hashes, atomic folders. A
+ * folder that has its final name is complete; whatever is half made has a name starting with
+ * ".part-".
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
@@ -8,7 +9,7 @@ import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** The folder images/ of the sources, whether this runs from dist/ or from the sources themselves. */
+/** The folder images/ of the sources, whether this runs from dist/ or from the sources. */
 export function imagesSourceDir(): string {
   let dir = dirname(fileURLToPath(import.meta.url));
   for (;;) {
@@ -45,8 +46,9 @@ export async function hashFiles(dir: string, files: string[], extra: string[]): 
 }
 
 /**
- * Makes a folder in one step: `fill` works in a temporary neighbour, which then takes the final name.
- * When another process was faster its result is kept. On failure the temporary folder is removed.
+ * Makes a folder in one step: `fill` works in a temporary neighbour, which then takes the final
+ * name. When another process was faster its result is kept. On failure the temporary folder is
+ * removed.
  */
 export async function makeDirAtomic(
   dir: string,

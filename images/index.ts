@@ -1,6 +1,7 @@
 /**
- * What boots in the guest: kernels, modules built for them, guest programs, initramfs images, and the
- * host end of the guest agent. Nothing here starts QEMU; callers own what the functions return paths to.
+ * What boots in the guest: kernels, modules built for them, guest programs, initramfs images, and
+ * the host end of the guest agent. Nothing here starts QEMU; callers own what the functions return
+ * paths to.
  */
 export type { ImagesErrorCode } from './errors.js';
 export { ImagesError } from './errors.js';

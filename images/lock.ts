@@ -1,7 +1,8 @@
 /**
  * A lock between processes that share a cache folder. The kernel holds it (flock) in the name of a
- * small child whose stdin we own: when this process dies in any way the child reads EOF and the lock
- * is free, so there is never a stale lock to clean up. The lock files themselves stay; they are empty.
+ * small child whose stdin we own: when this process dies in any way the child reads EOF and the
+ * lock is free, so there is never a stale lock to clean up. The lock files themselves stay; they
+ * are empty.
  */
 import { spawn } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';

@@ -1,7 +1,8 @@
 /**
- * Runs host programs (apt, make, gcc) to their end. Every child has a time limit and its own process
- * group; the group is killed when the limit passes or when this process exits, so none is left behind.
- * Output is kept up to a bound, its oldest part dropped first: the last lines say what went wrong.
+ * Runs host programs (apt, make, gcc) to their end. Every child has a time limit and its own
+ * process group; the group is killed when the limit passes or when this process exits, so none is
+ * left behind. Output is kept up to a bound, its oldest part dropped first: the last lines say what
+ * went wrong.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { ImagesError } from './errors.js';

@@ -1,7 +1,7 @@
 /**
- * The guest's own programs: init (with the agent) from images/guest/, one program for each folder of
- * images/workloads/, and busybox. All are static, so the guest needs no libraries for them. Compiled
- * programs are cached under a hash of their sources.
+ * The guest's own programs: init (with the agent) from images/guest/, one program for each folder
+ * of images/workloads/, and busybox. All are static, so the guest needs no libraries for them.
+ * Compiled programs are cached under a hash of their sources.
  */
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, open, readdir, rm } from 'node:fs/promises';

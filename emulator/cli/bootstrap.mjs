@@ -1,13 +1,13 @@
 /**
- * What `npm start`, `npm test` and `npm run bench` call: brings a machine that has Node and git to the
- * point where the project runs, then runs it.
+ * What `npm start`, `npm test` and `npm run bench` call: brings a machine that has Node and git to
+ * the point where the project runs, then runs it.
  *
  *   node emulator/cli/bootstrap.mjs VERB [ARGS...]
  *
- * Plain JavaScript without dependencies, because it runs before any are installed. Nothing of its own
- * goes to stdout, which belongs to the verb (--json); progress is one line a step on stderr, and a step
- * that has nothing to do says nothing. Exit codes: the verb's own; 2 usage; 69 the machine lacks
- * something that could not be installed; 70 the project itself does not compile.
+ * Plain JavaScript without dependencies, because it runs before any are installed. Nothing of its
+ * own goes to stdout, which belongs to the verb (--json); progress is one line a step on stderr,
+ * and a step that has nothing to do says nothing. Exit codes: the verb's own; 2 usage; 69 the
+ * machine lacks something that could not be installed; 70 the project itself does not compile.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -81,7 +81,7 @@ function inLibraries(file) {
   return dirs.some((dir) => existsSync(join(dir, file)));
 }
 
-/** Runs a step with its output in a log file; on failure its last lines and the log's path are shown. */
+/** Runs a step with its output in a log; on failure shows the last lines and the log's path. */
 async function runStep(step) {
   const { title, name, command, args, timeoutMs, exitCode, remedy } = step;
   const log = join(LOGS, `bootstrap-${name}.log`);
@@ -159,7 +159,8 @@ async function installHostTools() {
   const whats = missing.map((need) => need.what).join(', ');
   const install = ['install', '-y', '--no-install-recommends', ...packages];
   const byHand =
-    `missing: ${whats}.\nOn Debian or Ubuntu, as root: apt-get update && apt-get ${install.join(' ')}\n` +
+    `missing: ${whats}.\nOn Debian or Ubuntu, as root: ` +
+    `apt-get update && apt-get ${install.join(' ')}\n` +
     'Elsewhere install what holds these, then try again.';
   const prefix = rootPrefix();
   if (!inPath('apt-get') || !prefix) {
@@ -194,7 +195,7 @@ function rootPrefix() {
   return probe.status === 0 ? ['sudo', '-n', ...noninteractive] : undefined;
 }
 
-/** Whether every package of the lock file is installed in its version; platform extras may be absent. */
+/** Whether each package of the lock file is installed as named there; optional ones may be absent. */
 function dependenciesCurrent() {
   const installedFile = join(ROOT, 'node_modules/.package-lock.json');
   if (!existsSync(installedFile)) return false;
@@ -208,9 +209,9 @@ function dependenciesCurrent() {
 }
 
 /**
- * Exactly what the lock file says. It cannot name packages for other platforms that the registry it was
- * made from did not have, and npm ci then refuses it as out of step; npm install takes the locked
- * versions all the same, and --no-save leaves the lock file alone.
+ * Exactly what the lock file says. It cannot name packages for other platforms that the registry it
+ * was made from did not have, and npm ci then refuses it as out of step; npm install takes the
+ * locked versions all the same, and --no-save leaves the lock file alone.
  */
 async function installDependencies() {
   if (dependenciesCurrent()) return;
@@ -252,8 +253,9 @@ async function compile() {
 }
 
 /**
- * Keeps two runs in one checkout from installing or compiling at the same time. The kernel holds the
- * lock for a child that lives as long as its stdin, so it is free as soon as this process is gone.
+ * Keeps two runs in one checkout from installing or compiling at the same time. The kernel holds
+ * the lock for a child that lives as long as its stdin, so it is free as soon as this process is
+ * gone.
  */
 async function withLock(work) {
   mkdirSync(LOGS, { recursive: true });

@@ -1,6 +1,6 @@
 /**
- * The bootstrap in a checkout made of stand-ins: a compiler, an npm and a main program that say what
- * was asked of them. The machine's own tools are only looked for, never installed.
+ * The bootstrap in a checkout made of stand-ins: a compiler, an npm and a main program that say
+ * what was asked of them. The machine's own tools are only looked for, never installed.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { chmod, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';

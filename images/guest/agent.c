@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * The guest agent: runs commands for the host over one virtio-serial port. One thread, one poll loop,
- * non-blocking descriptors throughout.
+ * The guest agent: runs commands for the host over one virtio-serial port. One thread, one poll
+ * loop, non-blocking descriptors throughout.
  *
- * Always holds: all memory is static and locked, nothing is allocated after start, so the agent goes on
- * working while the guest swaps. Every buffer has a bound, and each kind of data waits for room of its
- * own: a command that does not read its input, or a host that does not take a command's output, stops
- * neither other commands nor signals.
+ * Always holds: all memory is static and locked, nothing is allocated after start, so the agent
+ * goes on working while the guest swaps. Every buffer has a bound, and each kind of data waits for
+ * room of its own: a command that does not read its input, or a host that does not take a command's
+ * output, stops neither other commands nor signals.
  */
 #define _GNU_SOURCE
 #include "agent_private.h"
@@ -32,7 +32,7 @@ static bool host_connected = true;
 /* Between a SYNC and the first thing that cannot be a frame. */
 static bool synced;
 
-/* --- Receiving ---------------------------------------------------------------------------------- */
+/* --- Receiving ------------------------------------------------------------------------------- */
 
 static void reset_session(void)
 {
@@ -70,9 +70,9 @@ static bool is_sync(const uint8_t *at)
 }
 
 /*
- * Looks for a SYNC anywhere in the bytes received, even inside what seems another frame: a host that
- * broke off in the middle of one leaves its beginning here. Everything before the SYNC is dropped.
- * `fresh` bytes at the end are new.
+ * Looks for a SYNC anywhere in the bytes received, even inside what seems another frame: a host
+ * that broke off in the middle of one leaves its beginning here. Everything before the SYNC is
+ * dropped. `fresh` bytes at the end are new.
  */
 static void find_sync(size_t fresh)
 {
@@ -120,8 +120,8 @@ static void dispatch(uint32_t type, uint32_t id, const uint8_t *payload, uint32_
 }
 
 /*
- * Handles every whole frame received, as long as an answer to it would find room. Out of step with the
- * host, it keeps only what may be the beginning of a SYNC.
+ * Handles every whole frame received, as long as an answer to it would find room. Out of step with
+ * the host, it keeps only what may be the beginning of a SYNC.
  */
 static void parse_frames(void)
 {
@@ -147,8 +147,8 @@ static void parse_frames(void)
 }
 
 /*
- * Only a SYNC begins and ends sessions. That the host has gone is learnt through another queue than its
- * data, perhaps after the next host's SYNC: then it must not end the new session.
+ * Only a SYNC begins and ends sessions. That the host has gone is learnt through another queue than
+ * its data, perhaps after the next host's SYNC: then it must not end the new session.
  */
 static void receive(void)
 {
@@ -169,11 +169,11 @@ static void receive(void)
 	}
 }
 
-/* --- The loop ----------------------------------------------------------------------------------- */
+/* --- The loop -------------------------------------------------------------------------------- */
 
 /*
- * SIGIO comes from the port whenever the host connects, disconnects or sends. While no host is there
- * poll() would return POLLHUP at once, so then SIGIO alone is waited for.
+ * SIGIO comes from the port whenever the host connects, disconnects or sends. While no host is
+ * there poll() would return POLLHUP at once, so then SIGIO alone is waited for.
  */
 static void read_signals(void)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The agent protocol as the guest sees it; README.md has the rules, frames.ts the same numbers for the
- * host, and a test compares the two. All integers are little-endian.
+ * The agent protocol as the guest sees it; README.md has the rules, frames.ts the same numbers for
+ * the host, and a test compares the two. All integers are little-endian.
  */
 #ifndef TMEM_AGENT_H
 #define TMEM_AGENT_H

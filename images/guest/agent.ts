@@ -1,7 +1,7 @@
 /**
- * The host end of the guest agent: one connection to the UNIX socket of QEMU's chardev, many commands
- * at a time. When the connection ends in any way, every call under way rejects with AGENT_GONE; the
- * guest kills what it still runs for us when the next connection begins.
+ * The host end of the guest agent: one connection to the UNIX socket of QEMU's chardev, many
+ * commands at a time. When the connection ends in any way, every call under way rejects with
+ * AGENT_GONE; the guest kills what it still runs for us when the next connection begins.
  */
 import { randomBytes } from 'node:crypto';
 import { createConnection, type Socket } from 'node:net';
@@ -78,8 +78,8 @@ export class GuestAgent implements AsyncDisposable {
 
   /**
    * Connects and waits for the guest's HELLO.
-   * Errors: AGENT_CONNECT_FAILED (nothing answered in time), AGENT_GONE (the guest ended meanwhile),
-   * AGENT_PROTOCOL, or the signal's reason.
+   * Errors: AGENT_CONNECT_FAILED (nothing answered in time), AGENT_GONE (the guest ended
+   * meanwhile), AGENT_PROTOCOL, or the signal's reason.
    */
   static async connect(options: ConnectOptions): Promise<GuestAgent> {
     const limit = AbortSignal.timeout(options.timeoutMs ?? CONNECT_TIMEOUT_MS);
@@ -95,8 +95,8 @@ export class GuestAgent implements AsyncDisposable {
       throw new ImagesError(
         'AGENT_CONNECT_FAILED',
         `the guest agent behind ${options.path} did not answer within ` +
-          `${(options.timeoutMs ?? CONNECT_TIMEOUT_MS) / 1000} s; the guest's console log says how ` +
-          'far it came',
+          `${(options.timeoutMs ?? CONNECT_TIMEOUT_MS) / 1000} s; the guest's console log says ` +
+          'how far it came',
         { cause },
       );
     }

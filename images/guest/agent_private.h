@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the parts of the agent share: agent.c owns the port and the poll loop, transmit.c the bytes on
- * their way to the host, commands.c the processes. Everything here is one thread's.
+ * What the parts of the agent share: agent.c owns the port and the poll loop, transmit.c the bytes
+ * on their way to the host, commands.c the processes. Everything here is one thread's.
  */
 #ifndef TMEM_AGENT_PRIVATE_H
 #define TMEM_AGENT_PRIVATE_H

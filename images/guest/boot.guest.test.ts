@@ -56,8 +56,8 @@ beforeAll(async () => {
 }, SETUP_TIMEOUT_MS);
 
 /**
- * Waits until no such process is left: a killed process is gone only once it has been scheduled. The
- * bound is a number of looks, not a time.
+ * Waits until no such process is left: a killed process is gone only once it has been scheduled.
+ * The bound is a number of looks, not a time.
  */
 async function expectGone(pattern: string): Promise<void> {
   const looks =
@@ -117,7 +117,7 @@ test('carries a megabyte in and out unchanged, through every window', async () =
   expect(digest.digest('hex')).toBe(createHash('sha256').update(bytes).digest('hex'));
 });
 
-test('bounds what it keeps of an endless output, and passes all of it to the callback', async () => {
+test('bounds what it keeps of a large output, and passes all of it on', async () => {
   const mib = 18;
   let seen = 0;
   const result = await agent.exec(`dd if=/dev/zero bs=1M count=${mib}`, {
@@ -151,7 +151,7 @@ test('refuses one command too many and goes on', async () => {
   expect((await agent.exec('true')).code).toBe(0);
 });
 
-test('a command that takes no input and one whose output nobody reads hold up no other', async () => {
+test('a command without input or without a reader holds up no other', async () => {
   const deaf = agent.spawn('exec sleep 1000');
   deaf.stdin.write(Buffer.alloc(1024 * 1024));
   const loud = agent.spawn('exec yes');

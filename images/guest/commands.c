@@ -3,8 +3,8 @@
  * The commands the host started: their processes, pipes and windows.
  *
  * Always holds: a slot is used from EXEC until EXIT or FAILED was queued and its process has been
- * reaped. A command's output counts against its credit before it is read, and its input is taken only
- * within its window, so each command's share of memory is fixed.
+ * reaped. A command's output counts against its credit before it is read, and its input is taken
+ * only within its window, so each command's share of memory is fixed.
  */
 #define _GNU_SOURCE
 #include "agent_private.h"

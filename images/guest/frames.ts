@@ -1,7 +1,7 @@
 /**
- * The frames of the agent protocol (README.md beside this file): {u32 type, u32 id, u32 length}, all
- * little-endian, then the payload. The numbers are those of agent.h, and a test compares the two.
- * This file only turns bytes into frames and back; agent.ts owns the connection.
+ * The frames of the agent protocol (README.md beside this file): {u32 type, u32 id, u32 length},
+ * all little-endian, then the payload. The numbers are those of agent.h, and a test compares the
+ * two. This file only turns bytes into frames and back; agent.ts owns the connection.
  */
 
 export const FrameType = {
@@ -64,8 +64,8 @@ export function encodeSync(token: Uint8Array): Buffer {
 
 /**
  * Cuts a stream into frames. Until `expectHello` has seen the HELLO with its token, everything is
- * dropped: bytes meant for an earlier host may still be in the pipe. Holds at most one frame and one
- * chunk of the stream.
+ * dropped: bytes meant for an earlier host may still be in the pipe. Holds at most one frame and
+ * one chunk of the stream.
  */
 export class FrameDecoder {
   #pending: Buffer = Buffer.alloc(0);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * PID 1 of the guest: mounts the kernel's file systems, loads the modules listed in /etc/modules-load,
- * finds the agent's virtio-serial port, and becomes the agent (agent.c).
+ * PID 1 of the guest: mounts the kernel's file systems, loads the modules listed in
+ * /etc/modules-load, finds the agent's virtio-serial port, and becomes the agent (agent.c).
  *
- * Always holds: it never exits. Trouble it cannot work around is one line on the console and a power
- * off, so that the host sees a dead guest at once rather than a silent one. Waits poll every
+ * Always holds: it never exits. Trouble it cannot work around is one line on the console and a
+ * power off, so that the host sees a dead guest at once rather than a silent one. Waits poll every
  * millisecond: under emulation every longer sleep is boot time.
  */
 #define _GNU_SOURCE
@@ -208,7 +208,7 @@ static int open_port(void)
 	fatal("no virtio-serial port called " AGENT_PORT_NAME " within %d ms", PORT_WAIT_MS);
 }
 
-/* The guest will swap hard: nothing of this process may be swapped out or chosen by the OOM killer. */
+/* The guest will swap hard: this process may be neither swapped out nor killed for memory. */
 static void become_unswappable(void)
 {
 	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);

@@ -1,7 +1,7 @@
 /**
- * One command in the guest, as the host sees it: three streams and an exit code. Memory is bounded on
- * both sides by the protocol's windows: stdin waits for the guest's credit, and output is granted new
- * credit only as it is read here.
+ * One command in the guest, as the host sees it: three streams and an exit code. Memory is bounded
+ * on both sides by the protocol's windows: stdin waits for the guest's credit, and output is
+ * granted new credit only as it is read here.
  */
 import { Readable, Writable } from 'node:stream';
 import { ImagesError } from '../errors.js';
@@ -18,15 +18,15 @@ export interface GuestProcess {
   readonly stdout: Readable;
   readonly stderr: Readable;
   /**
-   * The exit code as a shell would give it: 128 + signal number for a signal. Settles when the command
-   * has ended and its output is in the streams. Rejects with AGENT_GONE or AGENT_REFUSED.
+   * The exit code as a shell would give it: 128 + signal number for a signal. Settles when the
+   * command has ended and its output is in the streams. Rejects with AGENT_GONE or AGENT_REFUSED.
    */
   readonly exit: Promise<number>;
   /** Sends a signal, by number, to the command's whole process group. */
   kill(signal: number): void;
 }
 
-/** The agent's side of a process; agent.ts calls the handle* methods for frames that carry its id. */
+/** The agent's side of a process; agent.ts calls the handle* methods for frames with its id. */
 export class RemoteProcess implements GuestProcess {
   readonly stdin: Writable;
   readonly stdout: Readable;
@@ -71,7 +71,8 @@ export class RemoteProcess implements GuestProcess {
 
   handleOutput(name: 'stdout' | 'stderr', payload: Buffer): void {
     this.#held[name] += payload.length;
-    // A copy: the payload is a view of the connection's buffer, which would be kept alive as a whole.
+    // A copy: the payload is a view of the connection's buffer, which would be kept alive as a
+    // whole.
     if (this[name].destroyed || this[name].push(Buffer.from(payload))) this.#release(name);
   }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Frames on their way to the host: one buffer, filled at the end, written from the front. Only whole
- * frames are added, so whatever is dropped is dropped whole, except by tx_clear() when the host has
- * gone.
+ * Frames on their way to the host: one buffer, filled at the end, written from the front. Only
+ * whole frames are added, so whatever is dropped is dropped whole, except by tx_clear() when the
+ * host has gone.
  */
 #define _GNU_SOURCE
 #include "agent_private.h"
@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* One page a write: the driver copies into a buffer it allocates, and single pages can always be had. */
+/* One page a write: the driver allocates a copy, and single pages can always be had. */
 #define PORT_WRITE_BYTES	4096
 
 static uint8_t tx[TX_BYTES];

@@ -1,8 +1,8 @@
 /**
  * Writes a cpio archive in the "newc" format (Linux Documentation/driver-api/early-userspace/
- * buffer-format.rst), which the kernel unpacks as its first root. Entries are streamed to the output
- * file, so memory holds one file at a time; owner is always root, times always 0: the same input gives
- * the same bytes, and no privilege is needed even for device nodes.
+ * buffer-format.rst), which the kernel unpacks as its first root. Entries are streamed to the
+ * output file, so memory holds one file at a time; owner is always root, times always 0: the same
+ * input gives the same bytes, and no privilege is needed even for device nodes.
  */
 import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { posix } from 'node:path';
@@ -15,8 +15,8 @@ const ALIGNMENT = 4;
 const SYMLINK_HOPS_MAX = 40;
 
 /**
- * Takes entries by their path in the guest. Folders on the way are added as needed; a path that leads
- * through a symlink added before is stored where it leads. The first entry of a name wins.
+ * Takes entries by their path in the guest. Folders on the way are added as needed; a path that
+ * leads through a symlink added before is stored where it leads. The first entry of a name wins.
  */
 export class CpioWriter implements AsyncDisposable {
   readonly #file: FileHandle;

@@ -1,8 +1,8 @@
 /**
- * Brings programs, files and folders of the host into the guest, each at its own path, programs with
- * the shared libraries and the dynamic linker that ldd names. Symlinks stay symlinks, also those on the
- * way to a file (/lib may lead to /usr/lib), so that every path that works on the host works in the
- * guest. Nothing of the host is changed.
+ * Brings programs, files and folders of the host into the guest, each at its own path, programs
+ * with the shared libraries and the dynamic linker that ldd names. Symlinks stay symlinks, also
+ * those on the way to a file (/lib may lead to /usr/lib), so that every path that works on the host
+ * works in the guest. Nothing of the host is changed.
  */
 import { existsSync } from 'node:fs';
 import { lstat, open, readdir, readlink } from 'node:fs/promises';
@@ -19,8 +19,8 @@ const LINKER_CACHE = '/etc/ld.so.cache';
 const LDD_TIMEOUT_MS = 30_000;
 
 /**
- * Adds each of `paths`: a path, or the name of a program in PATH, which is then also in the guest's.
- * Errors: INITRAMFS_PATH_MISSING, INITRAMFS_PATH_UNUSABLE, INITRAMFS_TOO_LARGE.
+ * Adds each of `paths`: a path, or the name of a program in PATH, which is then also in the
+ * guest's. Errors: INITRAMFS_PATH_MISSING, INITRAMFS_PATH_UNUSABLE, INITRAMFS_TOO_LARGE.
  */
 export async function addHostPaths(archive: CpioWriter, paths: readonly string[]): Promise<void> {
   const importer = new HostImporter(archive);
@@ -59,7 +59,7 @@ class HostImporter {
     if (hidden) {
       throw unusable(
         wanted,
-        `the guest mounts a file system of its own on /${hidden[1]}; copy it to another folder first`,
+        `the guest mounts a file system of its own on /${hidden[1]}; copy it elsewhere first`,
       );
     }
     if (path === '/') throw unusable(wanted, 'name the folders below it');
@@ -70,7 +70,8 @@ class HostImporter {
 
   async #add(path: string, wanted: string, hops: number): Promise<void> {
     if (hops > SYMLINK_HOPS_MAX) throw unusable(wanted, `${path} leads in circles`);
-    // First the folders above, because one of them may be a symlink and so give the path another name.
+    // First the folders above, because one of them may be a symlink and so give the path another
+    // name.
     const real = join(await this.#addParents(dirname(path), wanted, hops), basename(path));
     if (this.#done.has(real)) return;
     this.#done.add(real);

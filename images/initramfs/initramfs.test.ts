@@ -97,7 +97,7 @@ test('entries come out with their type, mode and content', async () => {
   expect(content(output, 'a/b/file').toString()).toBe('abc');
 });
 
-test('a path through a symlink is stored where that leads, and the first of a name wins', async () => {
+test('a path through a symlink is stored where that leads, and the first wins', async () => {
   const archive = await CpioWriter.create(output);
   await archive.symlink('lib', 'usr/lib');
   await archive.symlink('usr/lib/deep', '../../opt');
@@ -132,7 +132,7 @@ test('a host program comes with its libraries and wins over the applet of its na
   expect(names).toMatch(/ld-linux-x86-64\.so\.2/);
 });
 
-test('a folder comes with everything in it, symlinks as symlinks with what they lead to', async () => {
+test('a folder comes with all in it, symlinks as symlinks with their targets', async () => {
   const folder = join(dir, 'folder');
   await mkdir(join(folder, 'sub'), { recursive: true });
   await writeFile(join(folder, 'sub/data'), 'data');

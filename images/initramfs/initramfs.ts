@@ -1,7 +1,7 @@
 /**
- * Packs the guest's root file system: init, busybox under all its names, the workloads, kernel modules
- * in the order in which init loads them, and whatever of the host the caller wants in it. The archive
- * is not compressed: unpacking under emulation costs more than reading.
+ * Packs the guest's root file system: init, busybox under all its names, the workloads, kernel
+ * modules in the order in which init loads them, and whatever of the host the caller wants in it.
+ * The archive is not compressed: unpacking under emulation costs more than reading.
  */
 import { rename, rm } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
@@ -18,8 +18,8 @@ export const BASE_MODULES: readonly string[] = ['virtio_pci', 'virtio_console', 
 
 /**
  * Kernel command line for these images: the console on the first serial port, a panic that ends the
- * machine, zswap out of the way of the tmem module, and a root that is never swapped itself (a root on
- * tmpfs would put busybox into the very swap under test).
+ * machine, zswap out of the way of the tmem module, and a root that is never swapped itself (a root
+ * on tmpfs would put busybox into the very swap under test).
  */
 export const GUEST_KERNEL_ARGS: readonly string[] = [
   'console=ttyS0',
@@ -38,7 +38,7 @@ export interface BuildInitramfsOptions {
   kernelModules: readonly string[];
   /** Further .ko files, put into /lib/tmem/ and not loaded. */
   moduleFiles: readonly string[];
-  /** Host programs, files or folders, at the same path in the guest; names are looked up in PATH. */
+  /** Host programs, files or folders, at the same path in the guest; names are found in PATH. */
   withPaths: readonly string[];
   /** Path of the archive. */
   output: string;

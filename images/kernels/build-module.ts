@@ -1,7 +1,7 @@
 /**
- * Builds an out-of-tree kernel module for one kernel. A build is cached under a hash of the sources, the
- * kernel's release, configuration and symbols; a finished one is never rebuilt. The sources are copied
- * first, so nothing is ever written beside them.
+ * Builds an out-of-tree kernel module for one kernel. A build is cached under a hash of the
+ * sources, the kernel's release, configuration and symbols; a finished one is never rebuilt. The
+ * sources are copied first, so nothing is ever written beside them.
  */
 import { existsSync } from 'node:fs';
 import { cp, mkdir, readFile } from 'node:fs/promises';
@@ -28,8 +28,8 @@ export interface BuildModuleOptions {
 
 /**
  * Returns the path of the .ko, in the cache.
- * Errors: MODULE_BUILD_FAILED with the compiler's last lines, MODULE_MISMATCH when the result is for
- * another release than the kernel's, COMMAND_TIMEOUT.
+ * Errors: MODULE_BUILD_FAILED with the compiler's last lines, MODULE_MISMATCH when the result is
+ * for another release than the kernel's, COMMAND_TIMEOUT.
  */
 export async function buildModule(kernel: Kernel, options: BuildModuleOptions): Promise<string> {
   const sourceDir = resolve(options.sourceDir);
@@ -57,7 +57,7 @@ export async function buildModule(kernel: Kernel, options: BuildModuleOptions): 
   return built;
 }
 
-/** What makes two kernels of one release differ for a module: layout options and symbol versions. */
+/** What makes two kernels of one release differ for a module: options and symbol versions. */
 async function kernelIdentity(kernel: Kernel): Promise<string[]> {
   const texts: string[] = [];
   for (const file of ['.config', 'Module.symvers']) {
@@ -103,7 +103,7 @@ async function make(kernel: Kernel, dir: string, name: string): Promise<void> {
   );
 }
 
-/** Debian's headers ask for the compiler by version; where that one is missing, plain gcc has to do. */
+/** Debian's headers ask for the compiler by version; where it is missing, plain gcc has to do. */
 async function chooseCompiler(buildDir: string): Promise<string | undefined> {
   const variables = join(buildDir, '.kernelvariables');
   if (!existsSync(variables)) return undefined;

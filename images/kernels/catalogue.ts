@@ -1,5 +1,6 @@
 /**
- * The kernels known by name. An entry says where the packages come from; nothing is downloaded here.
+ * The kernels known by name. An entry says where the packages come from; nothing is downloaded
+ * here.
  */
 
 export interface KernelEntry {

@@ -1,7 +1,7 @@
 /**
  * Fetches a Debian kernel and its headers and lays them out for use in place, without installing
- * anything. The headers package expects to live in /usr/src; its one absolute include is rewritten to
- * a relative one, so the folder can be moved as a whole.
+ * anything. The headers package expects to live in /usr/src; its one absolute include is rewritten
+ * to a relative one, so the folder can be moved as a whole.
  */
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -52,7 +52,7 @@ export interface FetchKernelOptions {
   progress: Progress;
 }
 
-/** Downloads, checks and extracts; `dir` appears only when complete. Errors: KERNEL_FETCH_FAILED. */
+/** Downloads, checks, extracts; `dir` appears only when complete. Errors: KERNEL_FETCH_FAILED. */
 export async function fetchKernel(entry: KernelEntry, options: FetchKernelOptions): Promise<void> {
   await mkdir(options.cacheDir, { recursive: true });
   const work = await mkdtemp(join(options.cacheDir, '.apt-'));

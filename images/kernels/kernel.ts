@@ -1,8 +1,8 @@
 /**
- * Guest kernels: one from the catalogue, fetched once into the cache, or the user's own image with its
- * build folder. What comes back has been checked: the image's release fits the build folder, and the
- * configuration can run a tmem guest. Everything under <cacheDir>/kernels/<name>/ is ours; it is
- * complete as soon as it has that name, and is never changed afterwards.
+ * Guest kernels: one from the catalogue, fetched once into the cache, or the user's own image with
+ * its build folder. What comes back has been checked: the image's release fits the build folder,
+ * and the configuration can run a tmem guest. Everything under <cacheDir>/kernels/<name>/ is ours;
+ * it is complete as soon as it has that name, and is never changed afterwards.
  */
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -44,9 +44,9 @@ export interface EnsureKernelOptions {
 }
 
 /**
- * Makes a kernel available. The first call for a catalogue name downloads about 80 MB; later calls read
- * the cache only. A cached kernel stays as it is until its folder is removed.
- * Errors: KERNEL_UNKNOWN, KERNEL_FETCH_FAILED, KERNEL_IMAGE_INVALID, KERNEL_RELEASE_MISMATCH,
+ * Makes a kernel available. The first call for a catalogue name downloads about 80 MB; later calls
+ * read the cache only. A cached kernel stays as it is until its folder is removed. Errors:
+ * KERNEL_UNKNOWN, KERNEL_FETCH_FAILED, KERNEL_IMAGE_INVALID, KERNEL_RELEASE_MISMATCH,
  * KERNEL_CONFIG_MISSING, LOCK_TIMEOUT.
  */
 export async function ensureKernel(

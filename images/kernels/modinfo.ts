@@ -1,6 +1,7 @@
 /**
  * Reads what a kernel module says about itself: the `.modinfo` section of its ELF file, a list of
- * NUL-terminated `key=value` strings (ELF-64 object file format; Linux include/linux/moduleparam.h).
+ * NUL-terminated `key=value` strings (ELF-64 object file format; Linux
+ * include/linux/moduleparam.h).
  */
 import { readFile } from 'node:fs/promises';
 import { ImagesError } from '../errors.js';

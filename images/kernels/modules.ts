@@ -1,6 +1,6 @@
 /**
- * A kernel's loadable modules by name, and the order in which to load them. There is no modules.dep to
- * rely on (Debian makes it at install time), so dependencies come from the modules themselves.
+ * A kernel's loadable modules by name, and the order in which to load them. There is no modules.dep
+ * to rely on (Debian makes it at install time), so dependencies come from the modules themselves.
  */
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -48,8 +48,8 @@ export class ModuleIndex {
   }
 
   /**
-   * Files to load, dependencies first, each once, as paths relative to the root. Built-in modules need
-   * no file and give none. Errors: KERNEL_MODULE_UNKNOWN, MODULE_INVALID.
+   * Files to load, dependencies first, each once, as paths relative to the root. Built-in modules
+   * need no file and give none. Errors: KERNEL_MODULE_UNKNOWN, MODULE_INVALID.
    */
   async loadOrder(names: readonly string[]): Promise<{ root: string; files: string[] }> {
     const files: string[] = [];

@@ -35,7 +35,9 @@ export class TestGuest implements AsyncDisposable {
 
   static async boot(options: BootOptions): Promise<TestGuest> {
     const dir = await mkdtemp(join(tmpdir(), 'tmem-images-'));
-    const qemu = spawn('qemu-system-x86_64', await qemuArguments(dir, options), {
+    // Not even a test run that is killed may leave a QEMU behind.
+    const dying = ['--pdeathsig', 'KILL', 'qemu-system-x86_64'];
+    const qemu = spawn('setpriv', [...dying, ...(await qemuArguments(dir, options))], {
       stdio: ['ignore', 'ignore', 'inherit'],
     });
     const kill = (): void => void qemu.kill('SIGKILL');

@@ -1,6 +1,7 @@
 /**
- * The storm under real memory pressure: a guest with less memory than the storm writes, and an ordinary
- * swap disk. No tmem is involved; this proves the storm, and that the agent lives through thrashing.
+ * The storm under real memory pressure: a guest with less memory than the storm writes, and an
+ * ordinary swap disk. No tmem is involved; this proves the storm, and that the agent lives through
+ * thrashing.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { bootFixture, SETUP_TIMEOUT_MS } from '../testing/fixture.js';

@@ -1,6 +1,6 @@
 /**
- * The storm on the host, without swapping: that it counts right, and that it finds every kind of fault
- * that it claims to find.
+ * The storm on the host, without swapping: that it counts right, and that it finds every kind of
+ * fault that it claims to find.
  */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';

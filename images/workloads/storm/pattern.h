@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a page must hold, as a function of (seed, process, page number, generation) alone: nothing but
- * these four numbers has to be remembered to write a page and, later, to check each of its bytes.
+ * What a page must hold, as a function of (seed, process, page number, generation) alone: nothing
+ * but these four numbers has to be remembered to write a page and, later, to check each of its
+ * bytes.
  *
- * Always holds: two different (process, page, generation) get different keys, up to a 64-bit collision,
- * so a page that is swapped with another, older than it should be, or partly overwritten differs from
- * what is expected. The exceptions are pages that are meant to be all zero: they cannot tell one
- * another apart.
+ * Always holds: two different (process, page, generation) get different keys, up to a 64-bit
+ * collision, so a page that is swapped with another, older than it should be, or partly overwritten
+ * differs from what is expected. The exceptions are pages that are meant to be all zero: they
+ * cannot tell one another apart.
  *
- * Of 16 pages, by key: 10 are random (512 distinct words), 3 compressible (every eighth word random,
- * the others equal), 2 filled with one word, 1 all zero. A rewritten page mostly changes its kind too.
+ * Of 16 pages, by key: 10 are random (512 distinct words), 3 compressible (every eighth word
+ * random, the others equal), 2 filled with one word, 1 all zero. A rewritten page mostly changes
+ * its kind too.
  */
 #ifndef TMEM_PATTERN_H
 #define TMEM_PATTERN_H
@@ -17,8 +19,8 @@
 #include <stdint.h>
 
 /*
- * Under emulation a scalar multiply and add is cheap and vector instructions are not; see the cost of
- * a pass before removing this.
+ * Under emulation a scalar multiply and add is cheap and vector instructions are not; see the cost
+ * of a pass before removing this.
  */
 #pragma GCC optimize("no-tree-vectorize")
 
@@ -41,7 +43,8 @@ static inline uint64_t pattern_mix(uint64_t x)
 	return x ^ (x >> 31);
 }
 
-static inline uint64_t pattern_key(uint64_t seed, uint32_t process, uint64_t page, uint32_t generation)
+static inline uint64_t pattern_key(uint64_t seed, uint32_t process, uint64_t page,
+				   uint32_t generation)
 {
 	uint64_t place = (uint64_t)process << 40 ^ page;
 

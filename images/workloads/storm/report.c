@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Tells what a wrong page holds instead of what it should: zeros, an older generation of itself, or
- * another page. That is most of the way to the cause. Reads the worker's memory and changes nothing.
+ * another page. That is most of the way to the cause. Reads the worker's memory and changes
+ * nothing.
  */
 #define _GNU_SOURCE
 #include "storm.h"
@@ -69,8 +70,9 @@ void report_wrong(const struct worker *worker, uint64_t page)
 		return;
 	}
 	describe(worker, page, got, text, sizeof(text));
-	fprintf(stderr, "storm: wrong page: process %u%s, page %llu, generation %u: %d of %d words, "
-		"first at byte %d: expected %016llx, got %016llx; %s\n", worker->process,
+	fprintf(stderr, "storm: wrong page: process %u%s, page %llu, generation %u: "
+		"%d of %d words, first at byte %d: expected %016llx, got %016llx; "
+		"%s\n", worker->process,
 		worker->is_child ? " (forked)" : "", (unsigned long long)page,
 		worker->generations[page] & ~CHILD_GENERATION, count, PAGE_WORDS, first * 8,
 		(unsigned long long)expected[first], (unsigned long long)got[first], text);

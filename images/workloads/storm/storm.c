@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
- * A swap storm that checks every byte: processes fill more memory than the guest has, then go over it
- * again and again in varied order, verify each page in full (pattern.h says what it must hold) and
- * rewrite a third of the pages with their next generation.
+ * A swap storm that checks every byte: processes fill more memory than the guest has, then go over
+ * it again and again in varied order, verify each page in full (pattern.h says what it must hold)
+ * and rewrite a third of the pages with their next generation.
  *
- * Always holds: every page that was ever written is verified after its last write, also when the time
- * is up early. A page found wrong is counted once, reported, and then rewritten, so that one fault does
- * not count again in each pass. Exit status 0 says that every verified byte was right.
+ * Always holds: every page that was ever written is verified after its last write, also when the
+ * time is up early. A page found wrong is counted once, reported, and then rewritten, so that one
+ * fault does not count again in each pass. Exit status 0 says that every verified byte was right.
  *
- * Memory: each worker owns its region and its table of generations; the results are in one shared page
- * that is locked, so that counting does not depend on the swap under test.
+ * Memory: each worker owns its region and its table of generations; the results are in one shared
+ * page that is locked, so that counting does not depend on the swap under test.
  */
 #define _GNU_SOURCE
 #include "storm.h"
@@ -37,7 +37,7 @@ double now(void)
 	return time.tv_sec + time.tv_nsec / 1e9;
 }
 
-/* --- The supervisor ----------------------------------------------------------------------------- */
+/* --- The supervisor -------------------------------------------------------------------------- */
 
 struct result {
 	uint64_t written;
@@ -156,7 +156,7 @@ static int supervise(void)
 	return result.died ? EXIT_DIED : 0;
 }
 
-/* --- Options ------------------------------------------------------------------------------------ */
+/* --- Options --------------------------------------------------------------------------------- */
 
 static const struct option long_options[] = {
 	{ "mib", required_argument, NULL, 'm' },
@@ -176,16 +176,18 @@ static const struct option long_options[] = {
 __attribute__((noreturn)) static void usage(const char *problem)
 {
 	fprintf(stderr, "storm: %s\n"
-		"usage: storm [--mib N] [--passes P] [--procs K] [--seed S] [--seconds T] [--fork | --shm]\n"
-		"             [--pageout] [--json] [--progress] [--inject bit|swap|stale|zero]\n"
+		"usage: storm [--mib N] [--passes P] [--procs K] [--seed S] [--seconds T]\n"
+		"             [--fork | --shm] [--pageout] [--json] [--progress]\n"
+		"             [--inject bit|swap|stale|zero]\n"
 		"  --mib      memory of all processes together (default 256)\n"
-		"  --passes   how often to go over it (default 3; with --seconds, until the time is up)\n"
+		"  --passes   how often to go over it (default 3, or as --seconds allows)\n"
 		"  --procs    1 to 64 processes (default 1)\n"
 		"  --fork     a child in each pass shares the pages copy-on-write\n"
 		"  --shm      shared memory instead of anonymous memory\n"
 		"  --pageout  ask the kernel to swap everything out between passes\n"
 		"  --inject   spoil a page after the first pass, to see that it is found\n"
-		"exit status: 0 all right, 1 a page was wrong, 2 usage, 3 a process died\n", problem);
+		"exit status: 0 all right, 1 a page was wrong, 2 usage, 3 a process died\n",
+		problem);
 	exit(EXIT_USAGE);
 }
 
@@ -246,7 +248,8 @@ static void parse_options(int argc, char **argv)
 int main(int argc, char **argv)
 {
 	parse_options(argc, argv);
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		      -1, 0);
 	if (shared == MAP_FAILED || mlock(shared, sizeof(*shared))) {
 		fprintf(stderr, "storm: locking the results in memory: %s\n", strerror(errno));
 		return EXIT_DIED;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * One worker of the storm, with the children it forks: fills its region, goes over it in varied order,
- * verifies every page and rewrites a share of them, and in the end verifies all once more.
+ * One worker of the storm, with the children it forks: fills its region, goes over it in varied
+ * order, verifies every page and rewrites a share of them, and in the end verifies all once more.
  *
  * Always holds: `generations` says what each page must hold, before the page is written and after.
  */
@@ -30,7 +30,7 @@ static bool time_is_up(void)
 	return options.seconds > 0 && now() - started >= options.seconds;
 }
 
-/* --- Going over the pages ----------------------------------------------------------------------- */
+/* --- Going over the pages -------------------------------------------------------------------- */
 
 static void write_page(struct worker *worker, uint64_t page, uint32_t generation)
 {
@@ -71,8 +71,9 @@ static uint64_t greatest_common_divisor(uint64_t a, uint64_t b)
 }
 
 /*
- * The orders of passes, in turn: ascending, descending, pseudo-random, strided. Each visits every page
- * once. `bound` is how many steps that takes; a step may give a number past the end, to be skipped.
+ * The orders of passes, in turn: ascending, descending, pseudo-random, strided. Each visits every
+ * page once. `bound` is how many steps that takes; a step may give a number past the end, to be
+ * skipped.
  */
 struct order {
 	uint32_t pass;
@@ -153,7 +154,7 @@ static void push_out(const struct worker *worker)
 	}
 }
 
-/* --- Processes ---------------------------------------------------------------------------------- */
+/* --- Processes ------------------------------------------------------------------------------- */
 
 void die_with_parent(int parent)
 {
@@ -182,7 +183,7 @@ static void *map_memory(uint64_t bytes)
 			strerror(errno));
 		exit(EXIT_DIED);
 	}
-	/* One page at a time is what is tested; a huge page would be split on its way out anyway. */
+	/* Single pages are what is tested; a huge page would be split on its way out anyway. */
 	madvise(memory, bytes, MADV_NOHUGEPAGE);
 	if (fd >= 0)
 		close(fd);
