@@ -8,6 +8,7 @@ export type { Accelerator, AcceleratorChoice } from './guest/accelerator.js';
 export type { GuestCounters, Histogram } from './guest/counters.js';
 export { bootGuest, Guest, type GuestOptions, planGuest } from './guest/guest.js';
 export { troubleIn } from './guest/kernel-log.js';
+export { runStorm, type StormOptions, type StormReport } from './guest/storm.js';
 export type { SwapKind } from './guest/swap.js';
 export * from './protocol/geometry.js';
 export * from './protocol/layout.js';

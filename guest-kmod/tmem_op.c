@@ -224,15 +224,17 @@ void tmem_get_direct(struct tmem_device *dev, const struct tmem_key *key, struct
 	tmem_histogram_add(TMEM_LATENCY_GET, ktime_get_mono_fast_ns() - start);
 	atomic64_inc(&dev->counters.gets);
 	tmem_describe(&descriptor, TMEM_CMD_GET_PAGE, key);
-	if (!tmem_queue_post(dev, queue, &descriptor, false, NULL))
+	while (tmem_queue_post(dev, queue, &descriptor, false, NULL)) {
+		if (!tmem_queue_is_stalled(queue) &&
+		    !tmem_queue_wait_room(dev, queue, msecs_to_jiffies(tmem_put_timeout_ms))) {
+			cond_resched();
+			continue;
+		}
+		/* The page is here already: a host that is away loses a count, not more. */
+		WRITE_ONCE(queue->stalled, true);
+		atomic64_inc(&dev->counters.untold_gets);
 		return;
-	/* The page is here already: a host that is away loses a count, not more. */
-	if (!tmem_queue_is_stalled(queue) &&
-	    !tmem_queue_wait_room(dev, queue, msecs_to_jiffies(tmem_put_timeout_ms)) &&
-	    !tmem_queue_post(dev, queue, &descriptor, false, NULL))
-		return;
-	WRITE_ONCE(queue->stalled, true);
-	atomic64_inc(&dev->counters.untold_gets);
+	}
 }
 
 /*

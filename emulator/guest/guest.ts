@@ -70,6 +70,9 @@ const DEFAULT_BOOT_MS = 60_000;
 const SETUP_MS_MAX = 60_000;
 const COUNTERS_MS_MAX = 60_000;
 const CONSOLE_LINES = 20;
+/** A panic's reason stands above its registers and call trace. */
+const PANIC_LINES = 200;
+const VANISH_MS_MAX = 2000;
 
 /** What a guest is made of, before QEMU runs. */
 interface Plan {
@@ -203,14 +206,17 @@ async function connectAgent(
 ): Promise<GuestAgent> {
   const timeoutMs = options.bootTimeoutMs ?? DEFAULT_BOOT_MS;
   const gone = new AbortController();
-  void machine.wait().then(() => gone.abort());
+  machine.wait({ timeoutMs }).then(
+    () => gone.abort(),
+    () => {},
+  );
   const signals = [gone.signal, ...(options.signal === undefined ? [] : [options.signal])];
   try {
     const signal = AbortSignal.any(signals);
     return await GuestAgent.connect({ path: where.agentSocket, timeoutMs, signal });
   } catch (cause) {
     options.signal?.throwIfAborted();
-    if (gone.signal.aborted || machine.exited !== undefined) throw vanished(machine, cause);
+    if (codeOf(cause) !== 'AGENT_CONNECT_FAILED') throw await vanished(machine, cause);
     throw new TmemError(
       'GUEST_BOOT_TIMEOUT',
       `the guest did not come up within ${timeoutMs / 1000} s; give --boot-timeout more, or see what ` +
@@ -220,15 +226,17 @@ async function connectAgent(
   }
 }
 
-function vanished(machine: Machine, cause: unknown): TmemError {
-  const console = machine.consoleTail(CONSOLE_LINES);
-  const what = console.includes('Kernel panic') ? 'the guest panicked' : 'the guest is gone';
+/** What became of a guest whose agent went away. */
+async function vanished(machine: Machine, cause: unknown): Promise<TmemError> {
+  // QEMU closes the agent's socket a moment before it is gone and its console is whole.
+  await machine.wait({ timeoutMs: VANISH_MS_MAX }).catch(() => {});
+  const panic = /Kernel panic - not syncing.*/.exec(machine.consoleTail(PANIC_LINES))?.[0];
+  const what = panic === undefined ? 'the guest is gone' : `the guest panicked: ${panic}`;
+  const console = machine.consoleTail(CONSOLE_LINES) || '(nothing)';
   const log = machine.logTail(CONSOLE_LINES);
-  return new TmemError(
-    'GUEST_VANISHED',
-    `${what}; its console's last lines:\n${console || '(nothing)'}${log && `\nQEMU said:\n${log}`}`,
-    cause,
-  );
+  const qemu = log === '' ? '' : `\nQEMU said:\n${log}`;
+  const message = `${what}; its console's last lines:\n${console}${qemu}`;
+  return new TmemError('GUEST_VANISHED', message, cause);
 }
 
 interface GuestParts {
@@ -308,10 +316,7 @@ export class Guest implements AsyncDisposable {
 
   /** An AGENT_GONE turned into what really happened to the guest; other errors as they are. */
   async explain(error: unknown): Promise<unknown> {
-    if (codeOf(error) !== 'AGENT_GONE') return error;
-    // QEMU closes the agent's socket a moment before it is gone and its console is whole.
-    await Promise.race([this.machine.wait(), new Promise((resolve) => setTimeout(resolve, 2000))]);
-    return vanished(this.machine, error);
+    return codeOf(error) === 'AGENT_GONE' ? vanished(this.machine, error) : error;
   }
 
   /** The guest's whole kernel log. */

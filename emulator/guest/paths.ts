@@ -45,6 +45,18 @@ function sweep(parent: string): void {
   }
 }
 
+const runDirs = new Set<string>();
+
+/** A process that ends in a hurry (a second Ctrl-C) still leaves no folder. */
+function removeAtExit(path: string): void {
+  if (runDirs.size === 0) {
+    process.once('exit', () => {
+      for (const left of runDirs) rmSync(left, { recursive: true, force: true });
+    });
+  }
+  runDirs.add(path);
+}
+
 /** A folder for one run: sockets, logs, disks. Disposing it removes it with all that is in it. */
 export class RunDir implements AsyncDisposable {
   readonly path: string;
@@ -54,6 +66,7 @@ export class RunDir implements AsyncDisposable {
     try {
       sweep(parent);
       this.path = mkdtempSync(join(parent, `tmem-run-${process.pid}-`));
+      removeAtExit(this.path);
     } catch (cause) {
       throw new TmemError(
         'RUN_DIR_UNUSABLE',
@@ -70,5 +83,6 @@ export class RunDir implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await rm(this.path, { recursive: true, force: true });
+    runDirs.delete(this.path);
   }
 }

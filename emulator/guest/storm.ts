@@ -80,7 +80,7 @@ function refusalsOf(guest: GuestCounters): number {
 /** What the three sides' counters say against each other. */
 function counterProblems(guest: GuestCounters, host: StoreStats): string[] {
   const problems: string[] = [];
-  const { puts = 0, gets = 0, lost = 0, host_errors = 0 } = guest.module;
+  const { puts = 0, gets = 0, untold_gets = 0, lost = 0, host_errors = 0 } = guest.module;
   const expect = (what: string, holds: boolean): void => {
     if (!holds) problems.push(what);
   };
@@ -93,6 +93,7 @@ function counterProblems(guest: GuestCounters, host: StoreStats): string[] {
     gets === host.gets - host.getsMissed,
   );
   expect(`${host.getsMissed} gets found nothing`, host.getsMissed === 0);
+  expect(`the host was not told of ${untold_gets} gets`, untold_gets === 0);
   expect(`${lost} pages were lost`, lost === 0);
   expect(`the host broke the protocol ${host_errors} times`, host_errors === 0);
   expect(`the guest was cut off ${host.faults} times`, host.faults === 0);

@@ -47,7 +47,7 @@ export function swapCommands(plan: SwapPlan): string {
         'echo lz4 >/sys/block/zram0/comp_algorithm',
         `echo ${plan.zramMib}M >/sys/block/zram0/disksize`,
         'mkswap /dev/zram0 >/dev/null',
-        'swapon -p 100 /dev/zram0',
+        'swapon /dev/zram0',
       ].join(' && ');
     case 'tmem':
       return [

@@ -24,7 +24,7 @@ export interface TmemServerOptions {
   readonly shmDir?: string;
   /** Power of two, 1 to 64; default 4. Also the number of interrupt vectors QEMU needs. */
   readonly queueCount?: number;
-  /** Power of two, 16 to 4096; default 256. */
+  /** Power of two, 16 to 4096; default 1024. */
   readonly queueEntries?: number;
   /** Most pages held; default: as many as the memory has slots. */
   readonly quotaPages?: number;
@@ -44,7 +44,7 @@ export class StoreGoneError extends Error {
 
 const DEFAULT_REGION_BYTES = 512 * 1024 * 1024;
 const DEFAULT_QUEUE_COUNT = 4;
-const DEFAULT_QUEUE_ENTRIES = 256;
+const DEFAULT_QUEUE_ENTRIES = 1024;
 const DEFAULT_SPIN_MICROS = 100;
 const REQUEST_MS_MAX = 10_000;
 
@@ -137,7 +137,7 @@ export class TmemServer implements AsyncDisposable {
         onConnect: (peer) => this.#onEvent(`QEMU connected as peer ${peer}`),
         onDisconnect: (peer) => {
           this.#onEvent(`QEMU, peer ${peer}, disconnected`);
-          this.#request({ kind: 'restart', hostEpoch: newEpoch() }).catch(() => {});
+          return this.#request({ kind: 'restart', hostEpoch: newEpoch() });
         },
         onRefused: (reason) => this.#onEvent(`a connection was refused: ${reason}`),
       }),

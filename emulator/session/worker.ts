@@ -78,8 +78,12 @@ class StoreThread {
       this.#serveWhileBusy();
       this.#sleep();
     }
+  }
+
+  /** The guest must see DOWN before the main thread hears that all is done. */
+  #stop(): void {
+    this.#stopped = true;
     this.#session.close();
-    this.#region[Symbol.dispose]();
   }
 
   /**
@@ -143,7 +147,7 @@ class StoreThread {
         this.#session.restart(request.hostEpoch);
         break;
       case 'stop':
-        this.#stopped = true;
+        this.#stop();
         break;
     }
     this.#post({ id: request.id, stats: this.#stats() });

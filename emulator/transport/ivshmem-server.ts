@@ -34,6 +34,10 @@ export interface IvshmemServerOptions {
   readonly guestEventFds: readonly number[];
   readonly onConnect?: (peer: number) => void;
   /** When this gives a promise, the next client waits for it: until the memory holds nothing of the last. */
+  /**
+   * The machine went away by itself. Not called when the server closes: the guest may live on, and
+   * reads its pages from memory that must not be touched then.
+   */
   readonly onDisconnect?: (peer: number) => unknown;
   readonly onRefused?: (reason: string) => void;
 }
@@ -148,8 +152,8 @@ export class IvshmemServer implements AsyncDisposable {
     socket.on('close', () => {
       this.#leaving = this.#leave(peer);
     });
-    // Clients have nothing to say: whatever comes from one ends it.
-    socket.on('data', () => socket.destroy());
+    // Clients have nothing to say. One that does is not cut off: its guest still uses the memory.
+    socket.resume();
     try {
       this.#greet(descriptorOf(socket), peer);
       this.#options.onConnect?.(peer);
@@ -160,7 +164,7 @@ export class IvshmemServer implements AsyncDisposable {
 
   async #leave(peer: number): Promise<void> {
     try {
-      await this.#options.onDisconnect?.(peer);
+      if (!this.#closed) await this.#options.onDisconnect?.(peer);
     } catch {
       // Its own to report; the socket must go on.
     }
@@ -191,11 +195,12 @@ export class IvshmemServer implements AsyncDisposable {
     for (const eventFd of this.#options.guestEventFds) sendWithFd(fd, encode(peer), eventFd);
   }
 
-  /** Closes the socket and removes its path; `onDisconnect` is through when this returns. */
+  /** Closes the socket and removes its path; an `onDisconnect` under way is through by then. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     const client = this.#client;
-    if (client !== undefined) {
+    // A client that has closed already may still be here, while `onDisconnect` is under way.
+    if (client !== undefined && !client.closed) {
       const gone = new Promise<void>((resolve) => client.once('close', () => resolve()));
       client.destroy();
       await gone;

@@ -1,0 +1,248 @@
+/**
+ * The command line as its users call it: exit codes, streams, what it leaves behind.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+
+const MAIN = join(import.meta.dirname, '../../dist/emulator/cli/main.js');
+const folder = mkdtempSync(join(tmpdir(), 'tmem-cli-test-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const COMMAND_MS_MAX = 120_000;
+
+interface Outcome {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+function tmem(
+  args: string[],
+  options: { interruptOn?: string; env?: NodeJS.ProcessEnv } = {},
+): Promise<Outcome> {
+  const env = { ...process.env, TMPDIR: folder, ...options.env };
+  const child = spawn(process.execPath, [MAIN, ...args], {
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const timer = setTimeout(() => child.kill('SIGKILL'), COMMAND_MS_MAX);
+  let wanted = options.interruptOn;
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    stdout += chunk.toString();
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr += chunk.toString();
+    if (wanted !== undefined && stderr.includes(wanted)) {
+      wanted = undefined;
+      child.kill('SIGINT');
+    }
+  });
+  return new Promise((resolve) => {
+    child.on('close', (code) => {
+      clearTimeout(timer);
+      resolve({ code, stdout, stderr });
+    });
+  });
+}
+
+const TCG = ['--accel', 'tcg', '--mem', '128'];
+
+/** Processes of this test's runs that are still there. */
+function leftovers(): string[] {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return pids.filter((pid) => {
+    try {
+      return readdirSync(`/proc/${pid}/fd`).length > 0 && commandOf(pid).includes(folder);
+    } catch {
+      return false;
+    }
+  });
+}
+
+function commandOf(pid: string): string {
+  return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+}
+
+function expectNothingLeft(): void {
+  expect(readdirSync(folder).filter((name) => name.startsWith('tmem-run-'))).toEqual([]);
+  expect(leftovers()).toEqual([]);
+  expect(readdirSync('/dev/shm').filter((name) => name.startsWith('tmem'))).toEqual([]);
+}
+
+describe('tmem run', () => {
+  it("passes the command's streams and exit code on", async () => {
+    const outcome = await tmem(['run', ...TCG, '--', 'cat /proc/swaps; echo oops >&2; exit 7']);
+    expect(outcome.stdout).toContain('/dev/vda');
+    expect(outcome.stderr).toBe('oops\n');
+    expect(outcome.code).toBe(7);
+    expectNothingLeft();
+  });
+
+  it('keeps the words of a command apart', async () => {
+    const outcome = await tmem(['run', ...TCG, '--', 'printf', '%s|', 'a b', "it's", '$HOME']);
+    expect(outcome).toEqual({ code: 0, stdout: "a b|it's|$HOME|", stderr: '' });
+  });
+
+  it('takes host programs along', async () => {
+    const script = join(folder, 'hello.txt');
+    writeFileSync(script, 'hello from the host\n');
+    const outcome = await tmem([
+      'run',
+      ...TCG,
+      '--with',
+      script,
+      '--with',
+      'sha256sum',
+      '--',
+      `sha256sum ${script}`,
+    ]);
+    expect(outcome.stdout).toMatch(/^[0-9a-f]{64} /);
+    expect(outcome.code).toBe(0);
+  });
+
+  it('says 255 when the guest panics, with the last lines of its console', async () => {
+    const outcome = await tmem(['run', ...TCG, '--', 'echo c >/proc/sysrq-trigger; sleep 60']);
+    expect(outcome.stderr).toContain('GUEST_VANISHED');
+    expect(outcome.stderr).toContain('Kernel panic');
+    expect(outcome.code).toBe(255);
+    expectNothingLeft();
+  });
+
+  it('says 124 when the command takes too long', async () => {
+    const outcome = await tmem(['run', ...TCG, '--timeout', '1', '--', 'sleep 60']);
+    expect(outcome.code).toBe(124);
+    expect(outcome.stderr).toContain('TIMEOUT');
+  });
+
+  it('prints the QEMU command and runs nothing with --dry-run', async () => {
+    const outcome = await tmem(['run', ...TCG, '--dry-run']);
+    expect(outcome.stdout).toMatch(/^qemu-system-x86_64 .*ivshmem-doorbell/);
+    expect(outcome.code).toBe(0);
+    expectNothingLeft();
+  });
+
+  it('leaves nothing behind when it is interrupted while it boots', async () => {
+    const outcome = await tmem(['run', '-v', ...TCG, '--', 'sleep 60'], { interruptOn: 'booting' });
+    expect(outcome.code).toBe(130);
+    expectNothingLeft();
+  });
+
+  it('tells a guest that never boots, with what its console said', async () => {
+    const outcome = await tmem([
+      'run',
+      ...TCG,
+      '--append',
+      'rdinit=/bin/false',
+      '--boot-timeout',
+      '20',
+      '--',
+      'true',
+    ]);
+    expect(outcome.stderr).toMatch(/GUEST_(VANISHED|BOOT_TIMEOUT)/);
+    expect(outcome.stderr).toContain('Attempted to kill init');
+    expect(outcome.code).toBe(255);
+    expectNothingLeft();
+  });
+});
+
+describe('tmem storm', () => {
+  it('prints one JSON object on stdout and the rest on stderr', async () => {
+    const outcome = await tmem(['storm', ...TCG, '--mib', '160', '--passes', '1', '--json']);
+    const report = JSON.parse(outcome.stdout) as Record<string, unknown>;
+    expect(report).toMatchObject({
+      frontEnd: 'frontswap',
+      transport: 'ivshmem',
+      accelerator: 'tcg',
+      pagesWrong: 0,
+      ok: true,
+    });
+    expect(outcome.stdout.split('\n')).toHaveLength(2);
+    expect(outcome.stderr).toContain('booting Linux');
+    expect(outcome.code).toBe(0);
+    expectNothingLeft();
+  });
+
+  it('leaves nothing behind when it is interrupted in the storm', async () => {
+    const outcome = await tmem(['storm', ...TCG], { interruptOn: 'pages held' });
+    expect(outcome.code).toBe(130);
+    expect(outcome.stdout).toBe('');
+    expectNothingLeft();
+  });
+});
+
+describe('bad input', () => {
+  it.each([
+    [['run', '--mem', '12', '--', 'true'], 2, '--mem'],
+    [['run', '--no-such', '--', 'true'], 2, '--no-such'],
+    [['run', '--kernel', 'no-such', '--', 'true'], 2, 'KERNEL_UNKNOWN'],
+    [['run', '--kernel', './bzImage', '--', 'true'], 2, '--kbuild'],
+    [['run', '--policy', 'no-such', '--', 'true'], 2, 'no-such'],
+    [['run', '--size', '3M', '--', 'true'], 2, 'power of two'],
+    [['run', '--with', '/no/such/file', '--', 'true'], 2, 'INITRAMFS_PATH_MISSING'],
+    [['run', '--accel', 'kvm', '--append', 'x', '--', 'true'], 69, 'ACCEL_UNAVAILABLE'],
+    [['run'], 2, 'nothing to run'],
+    [[], 2, 'Usage'],
+  ])('%j ends with %i', async (args, code, message) => {
+    const outcome = await tmem(args);
+    expect(outcome.stderr).toContain(message);
+    expect(outcome.code).toBe(code);
+    expect(outcome.stdout).toBe('');
+    expectNothingLeft();
+  });
+
+  it('names a socket that is in use', async () => {
+    const path = join(folder, 'used.sock');
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(path, resolve));
+    const outcome = await tmem(['serve', '--socket', path]);
+    await new Promise((resolve) => server.close(resolve));
+    expect(outcome.stderr).toContain('SOCKET_IN_USE');
+    expect(outcome.code).toBe(2);
+  });
+
+  it('tells that the shared memory does not fit its tmpfs', async () => {
+    // A mount namespace of our own: a tmpfs of 4 MiB that goes with the process.
+    const shm = join(folder, 'shm');
+    mkdirSync(shm);
+    const serve = ['serve', '--socket', join(folder, 'x.sock'), '--shm-dir', shm, '--size', '8M'];
+    const script = 'mount -t tmpfs -o size=4m none "$0" && exec "$@"';
+    const words = ['-rm', 'sh', '-c', script, shm, process.execPath, MAIN, ...serve];
+    const { status, stderr } = spawnSync('unshare', words, { timeout: COMMAND_MS_MAX });
+    expect(stderr.toString()).toContain('SHM_FULL');
+    expect(status).toBe(69);
+  });
+});
+
+describe('tmem serve', () => {
+  it('prints what QEMU needs and goes away cleanly', async () => {
+    const path = join(folder, 'serve.sock');
+    const outcome = await tmem(['serve', '--socket', path], { interruptOn: 'serving' });
+    expect(outcome.stdout).toBe(
+      `-chardev socket,id=tmem,path=${path} -device ivshmem-doorbell,chardev=tmem,vectors=4\n`,
+    );
+    expect(outcome.code).toBe(0);
+    expect(readdirSync(folder)).not.toContain('serve.sock');
+  });
+});
+
+describe('tmem doctor', () => {
+  it('finds this machine fit', async () => {
+    const outcome = await tmem(['doctor', '--json']);
+    const checks = JSON.parse(outcome.stdout) as { name: string; state: string }[];
+    expect(checks.filter((check) => check.state === 'no')).toEqual([]);
+    expect(checks.map((check) => check.name)).toContain('ivshmem-doorbell');
+    expect(outcome.code).toBe(0);
+  });
+
+  it('names what is missing and how to mend it', async () => {
+    const outcome = await tmem(['doctor'], { env: { PATH: folder } });
+    expect(outcome.stdout).toMatch(/NO {2}qemu +not found\n +apt-get install qemu-system-x86/);
+    expect(outcome.code).toBe(69);
+  });
+});
