@@ -1,6 +1,6 @@
 /**
- * Two projects, one after the other: tests of code and of QEMU without a guest, in parallel; then tests
- * that boot guests, one at a time, since two of them on two cores only wait for each other.
+ * Two projects, one after the other: tests of code and of QEMU without a guest, in parallel; then
+ * tests that boot guests, one at a time, since two of them on two cores only wait for each other.
  */
 import { defineConfig } from 'vitest/config';
 

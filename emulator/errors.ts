@@ -1,5 +1,6 @@
 /**
- * The error of everything that a person starts: a stable code, what failed, why, and what to do next.
+ * The error of everything that a person starts: a stable code, what failed, why, and what to do
+ * next.
  *
  * Layers below have errors of their own, all with a `code`; the command line turns each into one
  * message and an exit code.

@@ -1,8 +1,8 @@
 /**
  * A list of things to undo, undone in reverse order however far a start got.
  *
- * Node 20 has `Symbol.asyncDispose` but no AsyncDisposableStack; this is the part of it that is used
- * here. Every entry runs, even after one failed; the first failure is thrown at the end.
+ * Node 20 has `Symbol.asyncDispose` but no AsyncDisposableStack; this is the part of it that is
+ * used here. Every entry runs, even after one failed; the first failure is thrown at the end.
  */
 export class Lifetime implements AsyncDisposable {
   #undo: (() => unknown)[] = [];

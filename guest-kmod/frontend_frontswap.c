@@ -2,11 +2,11 @@
 /*
  * The frontswap front end: each swap type is a pool, each swap offset a page in it.
  *
- * init() opens the pool at swapon and the area call destroys it at swapoff, so puts to a swapped-off
- * type fail by themselves until the next init. For each swap offset `placed` names the slot in
- * which we have put its page; one that is not placed is never asked for. A bit in `pending` says
- * that its flush found the queue full and is the worker's to post; until then its puts are refused,
- * so that the late flush cannot drop a newer page.
+ * init() opens the pool at swapon and the area call destroys it at swapoff, so puts to a
+ * swapped-off type fail by themselves until the next init. For each swap offset `placed` names
+ * the slot in which we have put its page; one that is not placed is never asked for. A bit in
+ * `pending` says that its flush found the queue full and is the worker's to post; until then its
+ * puts are refused, so that the late flush cannot drop a newer page.
  *
  * Contexts (mm/page_io.c, mm/swapfile.c of 6.1): init and area may sleep; store and load may
  * sleep, with the page locked, inside reclaim or a fault: nothing here allocates.
@@ -27,7 +27,7 @@
 struct tmem_area {
 	int pool;			/* -1: none, every put is refused */
 	unsigned long slots;		/* swap offsets */
-	u32 *placed;			/* by offset: slot of the page that we put, plus 1; 0: none */
+	u32 *placed;			/* by offset: slot of the page we put, plus 1; or 0 */
 	unsigned long *pending;		/* a flush that is still to be posted */
 	struct work_struct drain;	/* posts the pending flushes */
 };
@@ -57,7 +57,9 @@ static void tmem_area_drain(struct work_struct *work)
 	for_each_set_bit(offset, area->pending, area->slots) {
 		struct tmem_key key = tmem_area_key(area - tmem_areas, offset);
 
-		/* swapoff drops the whole pool: it need not wait for a host that does not answer. */
+		/*
+		 * swapoff drops the whole pool: it need not wait for a host that does not answer.
+		 */
 		while (READ_ONCE(area->slots) && tmem_flush_page(dev, &key))
 			usleep_range(200, 400);
 		/* Pairs with smp_rmb() in store: who sees the bit clear posts after our flush. */

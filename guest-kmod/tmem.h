@@ -89,7 +89,7 @@ struct tmem_device {
 	u32 *hand;			/* stack of slots taken but not used */
 	u32 hand_count;			/* slots on that stack */
 	unsigned long *in_hand;		/* a bit a slot: promised to us and not yet put */
-	unsigned long *held;		/* a bit a slot: holds a page of ours; atomic bit operations */
+	unsigned long *held;		/* a bit a slot: holds a page of ours; atomic */
 	void *slots;			/* shared: slot 0 */
 	u32 slot_count;			/* slots of TMEM_PAGE_BYTES */
 

@@ -1,6 +1,6 @@
 /**
- * A vitest reporter that ends every run with one plain line: `N passed, N failed` and, where some were
- * skipped, `, N skipped`.
+ * A vitest reporter that ends every run with one plain line: `N passed, N failed` and, where some
+ * were skipped, `, N skipped`.
  */
 import type { Reporter, TestModule } from 'vitest/node';
 

@@ -195,7 +195,9 @@ function rootPrefix() {
   return probe.status === 0 ? ['sudo', '-n', ...noninteractive] : undefined;
 }
 
-/** Whether each package of the lock file is installed as named there; optional ones may be absent. */
+/**
+ * Whether each package of the lock file is installed as named there; optional ones may be absent.
+ */
 function dependenciesCurrent() {
   const installedFile = join(ROOT, 'node_modules/.package-lock.json');
   if (!existsSync(installedFile)) return false;

@@ -2,8 +2,8 @@
  * What every command is given: progress, an abort signal that Ctrl-C raises, and a way to end.
  *
  * The first SIGINT, SIGTERM or SIGHUP aborts; the command then takes down what it started and the
- * process ends with 130. A second one, or a tidying that takes too long, ends it at once (QEMU dies with
- * this process: PDEATHSIG).
+ * process ends with 130. A second one, or a tidying that takes too long, ends it at once (QEMU
+ * dies with this process: PDEATHSIG).
  */
 import { codeOf, ExitCode, exitCodeOf } from '../errors.js';
 import { ProgressLines } from './progress.js';

@@ -4,8 +4,10 @@
  */
 import { Command, CommanderError } from 'commander';
 import { ExitCode } from '../errors.js';
+import { addBenchCommand } from './commands/bench.js';
 import { addDoctorCommand } from './commands/doctor.js';
 import { addKernelsCommand } from './commands/kernels.js';
+import { addQmpCommand } from './commands/qmp.js';
 import { addRunCommand } from './commands/run.js';
 import { addServeCommand } from './commands/serve.js';
 import { addStormCommand } from './commands/storm.js';
@@ -26,8 +28,12 @@ async function main(): Promise<number> {
   addStormCommand(program, run);
   addRunCommand(program, run);
   addServeCommand(program, run);
+  addBenchCommand(program, run);
   addDoctorCommand(program, run);
   addKernelsCommand(program, run);
+  addQmpCommand(program, (ending) => {
+    outcome = ending;
+  });
   for (const command of program.commands) command.exitOverride();
   try {
     program.parse();

@@ -1,8 +1,8 @@
 /**
  * What a waiting person sees: one line a step on stderr, with the seconds since the start.
  *
- * On a terminal a step that repeats (`update`) redraws its line; elsewhere it prints at most one line
- * every few seconds. Nothing here writes to stdout.
+ * On a terminal a step that repeats (`update`) redraws its line; elsewhere it prints at most one
+ * line every few seconds. Nothing here writes to stdout.
  */
 
 /** Between two `update` lines where there is no terminal. */

@@ -1,9 +1,9 @@
 /**
  * Which QEMU accelerator to use.
  *
- * An openable /dev/kvm proves nothing: on some nested machines QEMU starts with it and the guest never
- * runs. So `auto` takes KVM only when the CPU shows vmx or svm, /dev/kvm opens, and a probe guest gets
- * as far as its kernel's first words; else TCG, and it says why in one line.
+ * An openable /dev/kvm proves nothing: on some nested machines QEMU starts with it and the guest
+ * never runs. So `auto` takes KVM only when the CPU shows vmx or svm, /dev/kvm opens, and a probe
+ * guest gets as far as its kernel's first words; else TCG, and it says why in one line.
  */
 import { constants } from 'node:fs';
 import { access, readFile } from 'node:fs/promises';

@@ -1,7 +1,8 @@
 /**
  * What a guest boots from: kernel, our module built for it, and an initramfs with both.
  *
- * Kernels, modules and tools are cached (images/); the initramfs is a run's own, since `--with` differs.
+ * Kernels, modules and tools are cached (images/); the initramfs is a run's own, since `--with`
+ * differs.
  */
 import { join } from 'node:path';
 import {

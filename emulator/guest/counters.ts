@@ -46,7 +46,9 @@ function numbers(lines: readonly string[]): Counters {
   return counters;
 }
 
-/** Reads a histogram of `floor count` lines. A percentile is the floor of the bucket that holds it. */
+/**
+ * Reads a histogram of `floor count` lines. A percentile is the floor of the bucket that holds it.
+ */
 export function readHistogram(lines: readonly string[]): Histogram {
   const buckets = lines.map((line) => line.split(' ').map(Number) as [number, number]);
   const count = buckets.reduce((sum, [, n]) => sum + n, 0);

@@ -1,9 +1,9 @@
 /**
  * A guest that runs: QEMU, the agent in it, and the store that holds its swap.
  *
- * `bootGuest` makes all of it in order and gives back a Guest, whose disposal takes everything down in
- * reverse: no process, socket, file or shared memory is left, also when the boot fails half-way or is
- * aborted. The Guest owns its run folder, machine, agent and server.
+ * `bootGuest` makes all of it in order and gives back a Guest, whose disposal takes everything
+ * down in reverse: no process, socket, file or shared memory is left, also when the boot fails
+ * half-way or is aborted. The Guest owns its run folder, machine, agent and server.
  */
 import { truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -28,7 +28,10 @@ import { defaultCacheDir, RunDir } from './paths.js';
 import { SWAP_MODULES, type SwapKind, swapCommands } from './swap.js';
 
 export interface GuestOptions {
-  /** A name from `kernelCatalogue()`, or the user's own bzImage and build folder; default debian-6.1. */
+  /**
+   * A name from `kernelCatalogue()`, or the user's own bzImage and build folder; default
+   * debian-6.1.
+   */
   readonly kernel?: string | UserKernel;
   /** Default 256. */
   readonly memoryMib?: number;
@@ -288,7 +291,8 @@ export class Guest implements AsyncDisposable {
 
   /**
    * Runs a command with the guest's /bin/sh and waits for its end. A code other than 0 is no error.
-   * @throws TmemError (GUEST_VANISHED) when the guest goes meanwhile; ImagesError (AGENT_TIMEOUT, ...)
+   * @throws TmemError (GUEST_VANISHED) when the guest goes meanwhile; ImagesError (AGENT_TIMEOUT,
+   * ...)
    */
   async exec(command: string, options?: ExecOptions): Promise<ExecResult> {
     try {

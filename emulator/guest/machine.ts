@@ -1,7 +1,8 @@
 /**
  * The QEMU machine of a guest, as a description for `@qemu-tmem/qmp`.
  *
- * Only what a guest needs: a serial console to a file, the agent's port, swap disks, the shared memory.
+ * Only what a guest needs: a serial console to a file, the agent's port, swap disks, the shared
+ * memory.
  */
 import { type MachineSpec, machineArguments, shellQuote } from '@qemu-tmem/qmp';
 import { GUEST_KERNEL_ARGS } from '../../images/index.js';
@@ -26,7 +27,10 @@ export interface GuestMachineOptions {
   readonly kernelArguments: readonly string[];
 }
 
-/** Writes need not survive the host, and an error is the guest's to see: it must not stop the machine. */
+/**
+ * Writes need not survive the host, and an error is the guest's to see: it must not stop the
+ * machine.
+ */
 function diskSpecs(paths: readonly string[]): Pick<MachineSpec, 'blockdevs'> & {
   devices: NonNullable<MachineSpec['devices']>;
 } {

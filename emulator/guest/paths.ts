@@ -1,8 +1,9 @@
 /**
- * Where things are on the host: the sources that ship with the package, the cache, a run's own folder.
+ * Where things are on the host: the sources that ship with the package, the cache, a run's own
+ * folder.
  *
- * A run's folder is private (mode 0700), lies in the system's temporary directory and is named after
- * the process that owns it; one whose process is gone is swept by the next run.
+ * A run's folder is private (mode 0700), lies in the system's temporary directory and is named
+ * after the process that owns it; one whose process is gone is swept by the next run.
  */
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';

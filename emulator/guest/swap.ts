@@ -3,8 +3,8 @@
  */
 
 /**
- * `tmem`: our module, with the disks beneath it. `disk`: the disks alone. `zram`: compressed memory in
- * the guest itself, lz4. `none`: no swap; the module is there to be loaded by hand.
+ * `tmem`: our module, with the disks beneath it. `disk`: the disks alone. `zram`: compressed
+ * memory in the guest itself, lz4. `none`: no swap; the module is there to be loaded by hand.
  */
 export type SwapKind = 'tmem' | 'disk' | 'zram' | 'none';
 

@@ -1,10 +1,10 @@
 /**
  * The native seam: the few libc calls that Node lacks, through koffi.
  *
- * Linux on x86-64 only. Every function either succeeds or throws a NativeError that carries errno; the
- * caller owns each descriptor and mapping that it is given, and frees it with `closeFd` or `unmap`.
- * A mapping that is unmapped must no longer be touched: views over it stay readable to JavaScript and
- * fault in hardware.
+ * Linux on x86-64 only. Every function either succeeds or throws a NativeError that carries
+ * errno; the caller owns each descriptor and mapping that it is given, and frees it with
+ * `closeFd` or `unmap`. A mapping that is unmapped must no longer be touched: views over it stay
+ * readable to JavaScript and fault in hardware.
  */
 import koffi from 'koffi';
 
@@ -94,7 +94,9 @@ export function unmap(mapping: Mapping): void {
   check('munmap', call.munmap(mapping.pointer, mapping.bytes) as number);
 }
 
-/** Gives the memory behind a mapping back to the system: every byte of the file is zero afterwards. */
+/**
+ * Gives the memory behind a mapping back to the system: every byte of the file is zero afterwards.
+ */
 export function discard(mapping: Mapping): void {
   check('madvise', call.madvise(mapping.pointer, mapping.bytes, MADV_REMOVE) as number);
 }

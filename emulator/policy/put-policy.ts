@@ -1,8 +1,8 @@
 /**
  * Decides whether a put is taken. A policy sees keys and counts, never the page's bytes.
  *
- * A refusal is always allowed: the page then goes to the guest's swap device. A policy that may refuse
- * rules out posted puts, whose promise is that a credit is as good as the page.
+ * A refusal is always allowed: the page then goes to the guest's swap device. A policy that may
+ * refuse rules out posted puts, whose promise is that a credit is as good as the page.
  */
 
 /** What a policy is told of a put. */
@@ -38,7 +38,10 @@ export function refuseEveryNth(n: number): PutPolicy {
   };
 }
 
-/** Refuses every duplicate put, so that each shows the seed's second outcome: failed, old page gone. */
+/**
+ * Refuses every duplicate put, so that each shows the seed's second outcome: failed, old page
+ * gone.
+ */
 export const refuseDuplicates: PutPolicy = {
   name: 'refuse-duplicates',
   acceptsAll: false,

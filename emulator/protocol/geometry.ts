@@ -1,8 +1,8 @@
 /**
  * Where the queues, the credit ring and the slots lie in a shared region of a given size.
  *
- * The host computes this once and writes it to the header; the guest believes nothing and checks each
- * number against the size of its BAR with the rules of PROTOCOL.md section 3.
+ * The host computes this once and writes it to the header; the guest believes nothing and checks
+ * each number against the size of its BAR with the rules of PROTOCOL.md section 3.
  */
 import { DESCRIPTOR, PAGE_BYTES, QUEUE_CONTROL, REPLY } from './layout.js';
 

@@ -2,9 +2,9 @@
  * The wire layout: every word that host and guest share, defined once.
  *
  * `guest-kmod/tmem_abi.h` and the tables in PROTOCOL.md are generated from the definitions here
- * (`npm run generate`); a test fails when either differs. All integers are little-endian. Every word
- * has exactly one writer, named in its definition; the other side only reads it, once, into a local
- * copy, and checks the copy. Nothing here owns memory: offsets only.
+ * (`npm run generate`); a test fails when either differs. All integers are little-endian. Every
+ * word has exactly one writer, named in its definition; the other side only reads it, once, into
+ * a local copy, and checks the copy. Nothing here owns memory: offsets only.
  */
 
 /** Who may write a word. The other side only reads it. */
@@ -90,11 +90,13 @@ export const GuestState = {
 
 /** Feature bits: the host offers, the guest writes back the subset that it uses. */
 export const Feature = {
-  /** A put against a credit to a live pool never fails, so the guest need not wait for its reply. */
+  /**
+   * A put against a credit to a live pool never fails, so the guest need not wait for its reply.
+   */
   POSTED_PUTS: 1,
   /**
-   * A page of a persistent pool stays in the slot in which it was put until it is flushed or replaced,
-   * so the guest may read it there itself.
+   * A page of a persistent pool stays in the slot in which it was put until it is flushed or
+   * replaced, so the guest may read it there itself.
    */
   DIRECT_GETS: 2,
 } as const;
@@ -114,7 +116,9 @@ export const Fault = {
   CREDIT_RANGE: 5,
 } as const;
 
-/** In a reply's `slot`: the slot is the guest's from now on (exclusive get), a credit in its hand. */
+/**
+ * In a reply's `slot`: the slot is the guest's from now on (exclusive get), a credit in its hand.
+ */
 export const REPLY_SLOT_GRANTED = 0x8000_0000;
 
 export const HEADER = {

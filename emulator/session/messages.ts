@@ -1,14 +1,17 @@
 /**
  * What the main thread and the store's worker thread say to each other.
  *
- * The worker blocks in ppoll(2), so a message counts as sent once the control eventfd is rung too. Each
- * request carries a number and gets exactly one answer with that number.
+ * The worker blocks in ppoll(2), so a message counts as sent once the control eventfd is rung
+ * too. Each request carries a number and gets exactly one answer with that number.
  */
 import type { PolicySpec } from '../policy/put-policy.js';
 import type { PoolInfo } from '../store/pool-table.js';
 import type { SessionCounters } from './session.js';
 
-/** Handed to the worker when it starts. The main thread owns the descriptors and outlives the worker. */
+/**
+ * Handed to the worker when it starts. The main thread owns the descriptors and outlives the
+ * worker.
+ */
 export interface WorkerSetup {
   readonly regionFd: number;
   readonly regionBytes: number;

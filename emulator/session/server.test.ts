@@ -1,6 +1,6 @@
 /**
- * The whole host side, its store in its own thread: a fake guest in this thread, on the other end of
- * the real socket, memory and eventfds. The thread runs the built worker (`npm run build`).
+ * The whole host side, its store in its own thread: a fake guest in this thread, on the other end
+ * of the real socket, memory and eventfds. The thread runs the built worker (`npm run build`).
  */
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,5 +1,6 @@
 /**
- * The host side of one guest, whole: shared memory, eventfds, the ivshmem server and the store's thread.
+ * The host side of one guest, whole: shared memory, eventfds, the ivshmem server and the store's
+ * thread.
  *
  * `TmemServer.start` makes everything and `await using` (or disposing it) takes everything down in
  * reverse, however far the start got. It owns every descriptor; the worker only borrows them.
@@ -18,7 +19,10 @@ import type { StoreStats, WorkerMessage, WorkerRequest, WorkerSetup } from './me
 export interface TmemServerOptions {
   /** Path of the UNIX socket that QEMU's chardev connects to; at most 107 bytes. */
   readonly socketPath: string;
-  /** Bytes of shared memory, a power of two from 1 MiB to 4 GiB; default 512 MiB. Used as pages come. */
+  /**
+   * Bytes of shared memory, a power of two from 1 MiB to 4 GiB; default 512 MiB. Used as pages
+   * come.
+   */
   readonly regionBytes?: number;
   /** A tmpfs directory for the memory; default: a nameless memfd. */
   readonly shmDir?: string;

@@ -1,5 +1,6 @@
 /**
- * Hostile guests: each rule marked *(fault)* in PROTOCOL.md, and the operations that XSA-15 was about.
+ * Hostile guests: each rule marked *(fault)* in PROTOCOL.md, and the operations that XSA-15 was
+ * about.
  *
  * After a fault the host says so and stops; the guest's pages go, and no other guest's.
  */
@@ -24,7 +25,9 @@ afterEach(() => {
 const OID = objectId(0x11, 0, 0xffff_ffff);
 const page = new Uint8Array(PAGE_BYTES).fill(0x5a);
 
-/** An attached guest with a persistent pool 0 and one page in it, beside another guest with a page. */
+/**
+ * An attached guest with a persistent pool 0 and one page in it, beside another guest with a page.
+ */
 function attached(): { loop: Loopback; neighbour: TmemClient } {
   const loop = createLoopback();
   const neighbour = new TmemClient({ slotCount: 4, quota: loop.quota });

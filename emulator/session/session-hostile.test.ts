@@ -1,8 +1,8 @@
 /**
  * A guest that writes anything anywhere in its region, at random, between honest operations.
  *
- * Whatever it writes, the session does not throw, its work a call is bounded, it writes to no slot, its
- * store loses no slot, and another guest that shares the quota keeps its page.
+ * Whatever it writes, the session does not throw, its work a call is bounded, it writes to no
+ * slot, its store loses no slot, and another guest that shares the quota keeps its page.
  */
 import fc from 'fast-check';
 import { expect, it } from 'vitest';

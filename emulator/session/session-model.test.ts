@@ -1,6 +1,6 @@
 /**
- * Random operations of a fake guest, through queues, credits and slots, against a plain map: each page
- * that comes back has the bytes that went in, through resets of the guest and of the host.
+ * Random operations of a fake guest, through queues, credits and slots, against a plain map: each
+ * page that comes back has the bytes that went in, through resets of the guest and of the host.
  */
 import fc from 'fast-check';
 import { expect, it } from 'vitest';

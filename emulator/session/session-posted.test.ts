@@ -1,6 +1,6 @@
 /**
- * Operations that the guest posts without waiting: each queue is answered in order, so that what was
- * posted last for a key holds, and every reply is at its descriptor's place.
+ * Operations that the guest posts without waiting: each queue is answered in order, so that what
+ * was posted last for a key holds, and every reply is at its descriptor's place.
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';

@@ -1,10 +1,12 @@
 /**
- * One guest's session: takes descriptors off the shared queues, has the client carry them out, answers.
+ * One guest's session: takes descriptors off the shared queues, has the client carry them out,
+ * answers.
  *
- * The guest is hostile: every word of its is copied once and the copy checked; a word that no honest
- * guest would write cuts it off with a named fault, and nothing outside its region is touched. A queue
- * is answered strictly in order. The session keeps its own counters (`head`, credit tail) in the heap
- * and only publishes them, so that no shared word is read back as truth. PROTOCOL.md sections 4 to 7.
+ * The guest is hostile: every word of its is copied once and the copy checked; a word that no
+ * honest guest would write cuts it off with a named fault, and nothing outside its region is
+ * touched. A queue is answered strictly in order. The session keeps its own counters (`head`,
+ * credit tail) in the heap and only publishes them, so that no shared word is read back as truth.
+ * PROTOCOL.md sections 4 to 7.
  */
 import type { Geometry } from '../protocol/geometry.js';
 import {
@@ -169,8 +171,8 @@ export class Session {
   }
 
   /**
-   * The machine on the other side is gone: forgets its pages, scrubs every byte that it could read or
-   * write, and waits for the next one as a new host life.
+   * The machine on the other side is gone: forgets its pages, scrubs every byte that it could
+   * read or write, and waits for the next one as a new host life.
    */
   restart(hostEpoch: number): void {
     this.#client.reset();
@@ -220,7 +222,10 @@ export class Session {
     return Atomics.load(this.#words, header.guest_state) === GuestState.ATTACHED ? epoch : 0;
   }
 
-  /** An old life of the guest ended and, unless `epoch` is 0, a new one began: nothing is carried over. */
+  /**
+   * An old life of the guest ended and, unless `epoch` is 0, a new one began: nothing is carried
+   * over.
+   */
   #beginSession(epoch: number): void {
     this.#client.reset();
     this.#heads.fill(0);
@@ -238,8 +243,9 @@ export class Session {
   }
 
   /**
-   * Cuts the guest off. Its pages go: it cannot be told from one that would read others' words. A bad
-   * word of a life that has ended meanwhile is no fault: the next one has zeroed its words already.
+   * Cuts the guest off. Its pages go: it cannot be told from one that would read others' words. A
+   * bad word of a life that has ended meanwhile is no fault: the next one has zeroed its words
+   * already.
    */
   #fault(fault: number): void {
     if (this.#askedEpoch() !== this.#guestEpoch) return;
@@ -378,8 +384,8 @@ export class Session {
   }
 
   /**
-   * Whether a credit is worth an ephemeral page: while the guest holds few. Without this bound a store
-   * smaller than the window would trade all its pages for credits.
+   * Whether a credit is worth an ephemeral page: while the guest holds few. Without this bound a
+   * store smaller than the window would trade all its pages for credits.
    */
   #mayEvict(): boolean {
     const { grantedSlots, usedSlots } = this.#client;
@@ -404,7 +410,10 @@ export class Session {
     }
   }
 
-  /** Says that the host is about to sleep. Call `hasWork` afterwards, and sleep only if it is false. */
+  /**
+   * Says that the host is about to sleep. Call `hasWork` afterwards, and sleep only if it is
+   * false.
+   */
   announceSleep(): void {
     this.#sleepCount = (this.#sleepCount | 1) >>> 0;
     Atomics.store(this.#words, header.host_sleep, this.#sleepCount | 0);

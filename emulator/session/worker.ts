@@ -1,9 +1,9 @@
 /**
  * The store's thread: maps the shared region, serves its guest, sleeps when there is nothing to do.
  *
- * It looks for work for a bounded time, then says in shared memory that it sleeps, looks once more, and
- * blocks in ppoll(2) until the guest or the main thread rings. The loop never returns to the event
- * loop while the store runs; messages are taken off the port by hand.
+ * It looks for work for a bounded time, then says in shared memory that it sleeps, looks once
+ * more, and blocks in ppoll(2) until the guest or the main thread rings. The loop never returns
+ * to the event loop while the store runs; messages are taken off the port by hand.
  */
 import {
   type MessagePort,
@@ -87,9 +87,9 @@ class StoreThread {
   }
 
   /**
-   * Serves until nothing has come for a while, or the main thread has rung. While a guest waits for
-   * answers it looks without pause for `spinMicros`; for one that only posts it naps between looks, so
-   * that the guest has the CPUs and need not ring.
+   * Serves until nothing has come for a while, or the main thread has rung. While a guest waits
+   * for answers it looks without pause for `spinMicros`; for one that only posts it naps between
+   * looks, so that the guest has the CPUs and need not ring.
    */
   #serveWhileBusy(): void {
     let quietSince = performance.now();

@@ -1,6 +1,7 @@
 /**
- * Random operations on a client against a plain map, thousands of them, with the counts checked after
- * each: all slots are free, promised or used, none is in two places, and the quota is what they sum to.
+ * Random operations on a client against a plain map, thousands of them, with the counts checked
+ * after each: all slots are free, promised or used, none is in two places, and the quota is what
+ * they sum to.
  */
 import fc from 'fast-check';
 import { expect, it } from 'vitest';

@@ -1,4 +1,6 @@
-/** What a tmem client answers: PROTOCOL.md section 6 and DESIGN.md section 3, sentence by sentence. */
+/**
+ * What a tmem client answers: PROTOCOL.md section 6 and DESIGN.md section 3, sentence by sentence.
+ */
 import { describe, expect, it } from 'vitest';
 import { parsePolicy } from '../policy/put-policy.js';
 import { PoolFlag } from '../protocol/layout.js';

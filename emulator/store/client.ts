@@ -2,9 +2,9 @@
  * One guest's tmem: its pools, objects and pages, in Xen's sense of a client.
  *
  * Single writer: one thread calls it, so there are no locks. A page's bytes lie in a slot of the
- * guest's arena and are never touched here; a put is committed by one store to the slot table, which
- * is the truth. The page index, the object lists and the free list are derived from it. The caller
- * owns the state memory and must keep it until the client is dropped.
+ * guest's arena and are never touched here; a put is committed by one store to the slot table,
+ * which is the truth. The page index, the object lists and the free list are derived from it. The
+ * caller owns the state memory and must keep it until the client is dropped.
  */
 import { acceptAll, type PutPolicy } from '../policy/put-policy.js';
 import { OBJECT_ID_WORDS, type ObjectId, ObjectTable } from './object-table.js';
@@ -119,9 +119,9 @@ export class TmemClient {
   }
 
   /**
-   * Promises an empty slot to the guest: the most recently freed one, so that few slots stay in use.
-   * Evicts an ephemeral page if that is what it takes and `mayEvict`. Returns the slot, or -1 when
-   * quota and memory give none.
+   * Promises an empty slot to the guest: the most recently freed one, so that few slots stay in
+   * use. Evicts an ephemeral page if that is what it takes and `mayEvict`. Returns the slot, or
+   * -1 when quota and memory give none.
    */
   grant(mayEvict = true): number {
     if (this.#freeCount === 0 && !(mayEvict && this.#evict())) return -1;
@@ -235,8 +235,9 @@ export class TmemClient {
   }
 
   /**
-   * GET_PAGE. On a hit `gotSlot` names the slot. A persistent pool keeps the page; from an ephemeral
-   * (private) pool it is gone and `gotExclusive` says that the slot is the caller's, as a credit.
+   * GET_PAGE. On a hit `gotSlot` names the slot. A persistent pool keeps the page; from an
+   * ephemeral (private) pool it is gone and `gotExclusive` says that the slot is the caller's, as
+   * a credit.
    * @returns 1 hit, 0 miss, ENODEV
    */
   get(pool: number, oid: ObjectId, index: number): number {
@@ -356,7 +357,10 @@ export class TmemClient {
     if (stats.objects > stats.objectsMax) stats.objectsMax = stats.objects;
   }
 
-  /** Frees one ephemeral page, in the order of a clock hand over the slots; false when there is none. */
+  /**
+   * Frees one ephemeral page, in the order of a clock hand over the slots; false when there is
+   * none.
+   */
   #evict(): boolean {
     if (this.#ephemeralPages === 0) return false;
     for (let step = 0; step < this.slots.count; step += 1) {

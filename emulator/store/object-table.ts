@@ -2,9 +2,9 @@
  * The object table: numbers the objects (pool id and 192-bit object id) that hold pages.
  *
  * A record is eight 32-bit words: pool id plus one (0: the record is free), the six words of the
- * object id, one spare. The first word is written last, atomically, when an object is made and first
- * when it goes. The bucket table that finds an object by its key is derived: open addressing with
- * linear probing, at most half full. The caller owns the record memory.
+ * object id, one spare. The first word is written last, atomically, when an object is made and
+ * first when it goes. The bucket table that finds an object by its key is derived: open
+ * addressing with linear probing, at most half full. The caller owns the record memory.
  */
 
 /** A 192-bit object id as six 32-bit words, least significant first. */

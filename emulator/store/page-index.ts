@@ -1,8 +1,9 @@
 /**
  * The page index: finds the slot that holds page (object, index).
  *
- * Derived from the slot table, in the heap: open addressing with linear probing over slot numbers, at
- * most half full, 8 bytes a slot. Keys are read from the slot table, never stored twice.
+ * Derived from the slot table, in the heap: open addressing with linear probing over slot
+ * numbers, at most half full, 8 bytes a slot. Keys are read from the slot table, never stored
+ * twice.
  */
 import type { SlotTable } from './slot-table.js';
 

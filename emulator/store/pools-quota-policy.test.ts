@@ -1,4 +1,6 @@
-/** NEW_POOL as Xen answers it (PROTOCOL.md section 6), the quota's counting, and the put policies. */
+/**
+ * NEW_POOL as Xen answers it (PROTOCOL.md section 6), the quota's counting, and the put policies.
+ */
 import { describe, expect, it } from 'vitest';
 import { parsePolicy, refuseEveryNth } from '../policy/put-policy.js';
 import { checkPoolFlags, POOL_COUNT_MAX, PoolTable } from './pool-table.js';

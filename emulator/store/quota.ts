@@ -1,9 +1,9 @@
 /**
  * A bound on the pages that a store may hold, shared by all its clients.
  *
- * A page counts from the moment a slot is promised to it (a credit) until it is flushed. Lowering the
- * limit drops no page by itself: it stops new promises until enough pages have gone, ephemeral ones
- * to make room for a promise.
+ * A page counts from the moment a slot is promised to it (a credit) until it is flushed. Lowering
+ * the limit drops no page by itself: it stops new promises until enough pages have gone,
+ * ephemeral ones to make room for a promise.
  */
 export class PageQuota {
   #limit: number;

@@ -1,9 +1,11 @@
 /**
- * A store that is built anew over the state of an earlier one, whole or cut short at any instruction.
+ * A store that is built anew over the state of an earlier one, whole or cut short at any
+ * instruction.
  *
- * Each operation runs with its stores to the state recorded. Between two atomic stores the plain ones
- * may have happened in part, so every subset of them is tried. Each torn state must rebuild to what was
- * before the operation or to what is after it: never to a mixture, never with a slot lost.
+ * Each operation runs with its stores to the state recorded. Between two atomic stores the plain
+ * ones may have happened in part, so every subset of them is tried. Each torn state must rebuild
+ * to what was before the operation or to what is after it: never to a mixture, never with a slot
+ * lost.
  */
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { parsePolicy } from '../policy/put-policy.js';
@@ -159,7 +161,10 @@ function worksOn(client: TmemClient): number {
   }
 }
 
-/** Slots that are in use, by the state words alone: two for a page whose duplicate put was cut short. */
+/**
+ * Slots that are in use, by the state words alone: two for a page whose duplicate put was cut
+ * short.
+ */
 function usedIn(state: ArrayBuffer): number {
   const slots = new Int32Array(state).subarray(-SLOTS * 4);
   return slots.filter((word, at) => at % 4 === 0 && word === SlotState.USED).length;

@@ -1,11 +1,12 @@
 /**
- * The slot table: what each 4 KiB slot of one guest's region holds. It is the truth of the store; the
- * page index and the object lists are derived from it and can be rebuilt.
+ * The slot table: what each 4 KiB slot of one guest's region holds. It is the truth of the store;
+ * the page index and the object lists are derived from it and can be rebuilt.
  *
- * A record is four 32-bit words: state, object, index, version. The state word is written last, by one
- * atomic store, so that a record read after a crash is either whole or not there. Of two USED records
- * of one page, which a crash within a duplicate put can leave, the one with the newer version holds.
- * The caller owns the memory (`words`); it may be a mapped file that outlives the process.
+ * A record is four 32-bit words: state, object, index, version. The state word is written last,
+ * by one atomic store, so that a record read after a crash is either whole or not there. Of two
+ * USED records of one page, which a crash within a duplicate put can leave, the one with the
+ * newer version holds. The caller owns the memory (`words`); it may be a mapped file that
+ * outlives the process.
  */
 
 export const SlotState = {

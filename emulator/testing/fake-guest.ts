@@ -1,9 +1,10 @@
 /**
  * A guest in TypeScript: the other side of PROTOCOL.md over a SharedRegion, with no kernel.
  *
- * It is as careful as the kernel module must be: every word of the host's is read once and checked. For
- * hostile tests it also writes whatever it is told to (`post` with its own words, `poke`). One
- * operation waits at a time; every wait is bounded. The caller owns the region and keeps it mapped.
+ * It is as careful as the kernel module must be: every word of the host's is read once and
+ * checked. For hostile tests it also writes whatever it is told to (`post` with its own words,
+ * `poke`). One operation waits at a time; every wait is bounded. The caller owns the region and
+ * keeps it mapped.
  */
 import {
   Command,
@@ -35,7 +36,10 @@ const NAP_MS = 0.05;
 
 export interface FakeGuestOptions {
   readonly region: SharedRegion;
-  /** Runs the host once, when it lives in this thread (`() => session.serve()`); none: it runs elsewhere. */
+  /**
+   * Runs the host once, when it lives in this thread (`() => session.serve()`); none: it runs
+   * elsewhere.
+   */
   readonly pump?: () => unknown;
   /** Rings the host's doorbell. */
   readonly ring?: () => void;
@@ -121,7 +125,8 @@ export class FakeGuest {
 
   /**
    * Checks the header, begins a new life and waits until the host serves it (section 4).
-   * @throws FakeGuestError (GUEST_HEADER_INVALID, GUEST_VERSION_MISMATCH, GUEST_TIMEOUT, GUEST_CUT_OFF)
+   * @throws FakeGuestError (GUEST_HEADER_INVALID, GUEST_VERSION_MISMATCH, GUEST_TIMEOUT,
+   * GUEST_CUT_OFF)
    */
   attach(epoch: number = randomEpoch()): void {
     this.announce(epoch);

@@ -1,6 +1,6 @@
 /**
- * Reads a region's header as a guest must: each word once, every rule of PROTOCOL.md section 3 checked
- * before a number is used. Owns nothing; what it returns is a copy.
+ * Reads a region's header as a guest must: each word once, every rule of PROTOCOL.md section 3
+ * checked before a number is used. Owns nothing; what it returns is a copy.
  */
 import {
   isPowerOfTwo,

@@ -1,8 +1,9 @@
 /**
  * A client of an ivshmem server, in place of QEMU: receives the memory and the eventfds.
  *
- * What always holds: each descriptor that came is closed at disposal, whatever happened. Speaks for
- * Linux on x86-64 only, as `native/` does. (QEMU: docs/specs/ivshmem-spec; struct msghdr: sys/socket.h.)
+ * What always holds: each descriptor that came is closed at disposal, whatever happened. Speaks
+ * for Linux on x86-64 only, as `native/` does. (QEMU: docs/specs/ivshmem-spec; struct msghdr:
+ * sys/socket.h.)
  */
 import koffi from 'koffi';
 import { closeFd } from '../native/libc.js';

@@ -1,8 +1,9 @@
 /**
- * A store, a session and a fake guest over plain memory, in one thread: no QEMU, no file, no descriptor.
+ * A store, a session and a fake guest over plain memory, in one thread: no QEMU, no file, no
+ * descriptor.
  *
- * The guest's waits run the session, so each of its operations is complete when it returns. Nothing to
- * free.
+ * The guest's waits run the session, so each of its operations is complete when it returns.
+ * Nothing to free.
  */
 import type { PutPolicy } from '../policy/put-policy.js';
 import { computeGeometry, type Geometry } from '../protocol/geometry.js';

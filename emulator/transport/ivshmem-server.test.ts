@@ -1,4 +1,7 @@
-/** Who the ivshmem server serves, with plain sockets for QEMU; the bytes, with descriptors left aside. */
+/**
+ * Who the ivshmem server serves, with plain sockets for QEMU; the bytes, with descriptors left
+ * aside.
+ */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';

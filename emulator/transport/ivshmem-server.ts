@@ -2,15 +2,15 @@
  * The ivshmem server: hands QEMU's ivshmem-doorbell device its shared memory and eventfds.
  *
  * Protocol: docs/specs/ivshmem-spec of QEMU; one way, each message a signed 64-bit little-endian
- * integer with at most one descriptor. In this order: version 0; the client's id; -1 with the memory;
- * the host's peer id with the eventfd that rings the host; the client's id once for each of its
- * vectors. (QEMU 7.2 crashes on own-id descriptors before the -1, and aborts when a peer id comes
- * back, so ids only grow. It spins for ever when the socket closes before the -1, so a client is
- * refused by a version that does not exist, at which QEMU ends with an error.) The host never
- * connects: it is a peer in name only, with id 0.
+ * integer with at most one descriptor. In this order: version 0; the client's id; -1 with the
+ * memory; the host's peer id with the eventfd that rings the host; the client's id once for each
+ * of its vectors. (QEMU 7.2 crashes on own-id descriptors before the -1, and aborts when a peer
+ * id comes back, so ids only grow. It spins for ever when the socket closes before the -1, so a
+ * client is refused by a version that does not exist, at which QEMU ends with an error.) The host
+ * never connects: it is a peer in name only, with id 0.
  *
- * One QEMU at a time: the memory is one guest's. The caller owns the descriptors; the server owns the
- * socket and its path.
+ * One QEMU at a time: the memory is one guest's. The caller owns the descriptors; the server owns
+ * the socket and its path.
  */
 import { createServer, type Server, type Socket } from 'node:net';
 import { sendWithFd } from '../native/libc.js';
@@ -33,7 +33,10 @@ export interface IvshmemServerOptions {
   /** Rung by the host: one a vector; QEMU needs `vectors` to be at least as many. */
   readonly guestEventFds: readonly number[];
   readonly onConnect?: (peer: number) => void;
-  /** When this gives a promise, the next client waits for it: until the memory holds nothing of the last. */
+  /**
+   * When this gives a promise, the next client waits for it: until the memory holds nothing of the
+   * last.
+   */
   /**
    * The machine went away by itself. Not called when the server closes: the guest may live on, and
    * reads its pages from memory that must not be touched then.

@@ -45,7 +45,8 @@ export class RegionFile implements Disposable {
 
   /**
    * Makes a zeroed file of `bytes`.
-   * @param directory a tmpfs directory such as /dev/shm, whose room is reserved at once; none: memfd
+   * @param directory a tmpfs directory such as /dev/shm, whose room is reserved at once; none:
+   * memfd
    * @throws RegionError (SHM_FULL, SHM_UNUSABLE)
    */
   static create(bytes: number, directory?: string): RegionFile {

@@ -1,10 +1,10 @@
 /**
  * Unpacks the kernel inside a bzImage once, on the host, so that no guest has to.
  *
- * Under TCG a stock kernel spends most of its boot unpacking itself (xz: 3 of 5 s). QEMU also starts an
- * ELF kernel by its PVH entry (CONFIG_PVH; Xen's docs/misc/pvh). The code is the same; only the random
- * placement of the kernel (KASLR) is lost, since that is done by the unpacker. Boot header fields:
- * Linux Documentation/arch/x86/boot.rst.
+ * Under TCG a stock kernel spends most of its boot unpacking itself (xz: 3 of 5 s). QEMU also
+ * starts an ELF kernel by its PVH entry (CONFIG_PVH; Xen's docs/misc/pvh). The code is the same;
+ * only the random placement of the kernel (KASLR) is lost, since that is done by the unpacker.
+ * Boot header fields: Linux Documentation/arch/x86/boot.rst.
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -32,7 +32,9 @@ const UNPACKERS: readonly { magic: string; command?: readonly [string, ...string
   { magic: '02214c18', command: ['lz4', '-dc', '-q'] },
 ];
 
-/** Runs a filter over `input`. Undefined when it is not there, takes too long, or prints too much. */
+/**
+ * Runs a filter over `input`. Undefined when it is not there, takes too long, or prints too much.
+ */
 function filter(
   command: readonly [string, ...string[]],
   input: Buffer,
@@ -81,8 +83,8 @@ async function unpack(image: Buffer): Promise<Buffer | undefined> {
 }
 
 /**
- * The path of the unpacked kernel in the cache, or of the bzImage itself where it cannot be unpacked
- * (no CONFIG_PVH, no program for its compression): both boot.
+ * The path of the unpacked kernel in the cache, or of the bzImage itself where it cannot be
+ * unpacked (no CONFIG_PVH, no program for its compression): both boot.
  */
 export async function bootImage(
   kernel: { image: string; config: ReadonlyMap<string, string> },

@@ -1,5 +1,6 @@
 /**
- * A QEMU with an ivshmem-doorbell device and no guest: the test is its processor, over the qtest socket.
+ * A QEMU with an ivshmem-doorbell device and no guest: the test is its processor, over the qtest
+ * socket.
  *
  * The machine is stopped (-S) and firmware never runs, so the test itself places the device's BARs.
  * Every wait is bounded; disposing ends QEMU and removes the qtest socket, and QEMU dies with this
@@ -42,7 +43,9 @@ function listen(server: Server, path: string): Promise<void> {
 }
 
 export interface QtestOptions {
-  /** A folder of the caller's for QEMU's log and qtest's socket; the socket is removed at the end. */
+  /**
+   * A folder of the caller's for QEMU's log and qtest's socket; the socket is removed at the end.
+   */
   readonly folder: string;
   /** The ivshmem server's socket. */
   readonly ivshmemPath: string;
@@ -199,7 +202,9 @@ export class QtestMachine implements AsyncDisposable {
     return this.writeWord(BAR0 + REGISTER.doorbell, peer * 0x1_0000 + vector);
   }
 
-  /** Has vector `vector`, when it fires, write `value` to the RAM at `address`, and lets it fire. */
+  /**
+   * Has vector `vector`, when it fires, write `value` to the RAM at `address`, and lets it fire.
+   */
   async armVector(vector: number, address: number, value: number): Promise<void> {
     const entry = BAR1 + 16 * vector;
     await this.writeWord(entry, address);

@@ -2,9 +2,9 @@
 /*
  * Checks the byte images of emulator/protocol/vectors against tmem_abi.h as a C compiler sees it.
  *
- * vectors_table.h, generated from the JSON files, is a list of calls of the macros below: one IMAGE a
- * vector, then one FIELD (or ELEMENT, of an array) for each of its values. Prints each difference and
- * a last line with the number of checks; exits with 1 when there was a difference.
+ * vectors_table.h, generated from the JSON files, is a list of calls of the macros below: one
+ * IMAGE a vector, then one FIELD (or ELEMENT, of an array) for each of its values. Prints each
+ * difference and a last line with the number of checks; exits with 1 when there was a difference.
  */
 #include <endian.h>
 #include <stdint.h>

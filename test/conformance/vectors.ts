@@ -1,5 +1,6 @@
 /**
- * Reads `emulator/protocol/vectors/*.json`: byte images of the shared structures and what they mean.
+ * Reads `emulator/protocol/vectors/*.json`: byte images of the shared structures and what they
+ * mean.
  *
  * The images were written from PROTOCOL.md's tables, not by the code that they check. Zeroes at an
  * image's end are left out. Signed fields are numbers, 64-bit ones hexadecimal text.

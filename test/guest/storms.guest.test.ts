@@ -1,6 +1,6 @@
 /**
- * The seed's promises, shown in real guests: every page that Linux swaps out to us comes back right,
- * and the counters of guest kernel, module and store agree.
+ * The seed's promises, shown in real guests: every page that Linux swaps out to us comes back
+ * right, and the counters of guest kernel, module and store agree.
  */
 import { bootGuest, type GuestOptions, runStorm, type StormReport } from 'qemu-tmem';
 import { describe, expect, it } from 'vitest';

@@ -1,6 +1,6 @@
 /**
- * swapoff under load, two swap devices at once, and swapon again: flush area drops a swap type's pages
- * and no later put of that type is taken until the next init.
+ * swapoff under load, two swap devices at once, and swapon again: flush area drops a swap type's
+ * pages and no later put of that type is taken until the next init.
  */
 import { bootGuest, type Guest, troubleIn } from 'qemu-tmem';
 import { expect, it } from 'vitest';
