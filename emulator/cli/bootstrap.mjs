@@ -229,7 +229,14 @@ function npm(name, verb) {
   // Under npm, the same npm; its own path is the one sure way to it.
   const self = process.env.npm_execpath;
   const viaNode = self?.endsWith('.js') && existsSync(self);
-  const args = [...verb, '--ignore-scripts', '--include=dev', '--no-audit', '--no-fund'];
+  const args = [
+    ...verb,
+    '--ignore-scripts',
+    '--include=dev',
+    '--no-audit',
+    '--no-fund',
+    '--loglevel=error',
+  ];
   return runStep({
     title: `installing the npm dependencies (npm ${verb.join(' ')})`,
     name,

@@ -1,9 +1,9 @@
 /**
  * The same storm over each way to swap, in turn, on the same kind of guest.
  *
- * Each run is a guest of its own, and the ways alternate within a round, so that a machine that gets
- * slower in between slows all of them; a figure is the median of its rounds, and what counts is the
- * ratio to virtio-blk within the same call.
+ * Each run is a guest of its own, and the ways alternate within a round, so that a machine that
+ * gets slower in between slows all of them; a figure is the median of its rounds, and what counts
+ * is the ratio to virtio-blk within the same call.
  */
 import { readFileSync } from 'node:fs';
 import type { Histogram } from './counters.js';

@@ -1,5 +1,6 @@
 /**
- * `tmem qmp SOCKET [COMMAND...]`: the QMP shell of `@qemu-tmem/qmp`, options and exit codes and all.
+ * `tmem qmp SOCKET [COMMAND...]`: the QMP shell of `@qemu-tmem/qmp`, options and exit codes and
+ * all.
  */
 import { runShell } from '@qemu-tmem/qmp/shell';
 import type { Command } from 'commander';
