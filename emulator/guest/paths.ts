@@ -47,10 +47,12 @@ function sweep(parent: string): void {
 }
 
 const runDirs = new Set<string>();
+let exitHooked = false;
 
 /** A process that ends in a hurry (a second Ctrl-C) still leaves no folder. */
 function removeAtExit(path: string): void {
-  if (runDirs.size === 0) {
+  if (!exitHooked) {
+    exitHooked = true;
     process.once('exit', () => {
       for (const left of runDirs) rmSync(left, { recursive: true, force: true });
     });
