@@ -153,10 +153,12 @@ int tmem_put_page(struct tmem_device *dev, const struct tmem_key *key, struct pa
 		atomic64_inc(&dev->counters.refused_credit);
 		return -EBUSY;
 	}
-	ret = wait ? tmem_put_answer(dev, queue, sequence) : 1;
-	if (ret != 1)
-		return ret;
-	tmem_credit_hold(dev, *slot);
+	if (wait) {
+		ret = tmem_put_answer(dev, queue, sequence);
+		if (ret != 1)
+			return ret;
+		tmem_credit_hold(dev, *slot);
+	}
 	tmem_histogram_add(TMEM_LATENCY_PUT, ktime_get_mono_fast_ns() - start);
 	atomic64_inc(&dev->counters.puts);
 	return 1;

@@ -41,7 +41,7 @@ function collect<T>(parse: (text: string) => T): (text: string, before: T[] | un
 const text = (value: string): string => value;
 
 /** What commander makes of the guest options. */
-export interface GuestFlags {
+interface GuestFlags {
   kernel?: string;
   kbuild?: string;
   mem: number;
@@ -65,8 +65,11 @@ export interface StoreFlags {
   spin: number;
 }
 
+/** What commander makes of `addBootOptions`. */
+export type BootFlags = GuestFlags & StoreFlags;
+
 /** Options that say what guest to boot. */
-export function addGuestOptions(command: Command): Command {
+function addGuestOptions(command: Command): Command {
   return command
     .option('--kernel <name|bzImage>', 'a kernel by name (tmem kernels), or your own image')
     .option('--kbuild <dir>', 'the build folder of your own kernel, for the module')
@@ -101,6 +104,11 @@ export function addStoreOptions(command: Command): Command {
     .option('--policy <name>', 'accept, refuse-every=N or refuse-duplicates', policy, 'accept')
     .option('--shm-dir <dir>', 'a tmpfs folder for the memory (default: a nameless memfd)')
     .option('--spin <us>', 'microseconds the store looks before it sleeps', integer(0, 1e6), 100);
+}
+
+/** All options of a command that boots a guest with a store beside it. */
+export function addBootOptions(command: Command): Command {
+  return addStoreOptions(addGuestOptions(command));
 }
 
 /** The store's part of GuestOptions. */
@@ -138,7 +146,7 @@ export function kernelChoice(
  * Flags as `bootGuest` wants them.
  * @throws TmemError (OPTION_INVALID)
  */
-export function guestOptions(flags: GuestFlags & StoreFlags): GuestOptions {
+export function guestOptions(flags: BootFlags): GuestOptions {
   return {
     ...kernelChoice(flags),
     memoryMib: flags.mem,

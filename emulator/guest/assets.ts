@@ -12,6 +12,7 @@ import {
   buildInitramfs,
   buildModule,
   ensureKernel,
+  type GuestTools,
   type Kernel,
   type Progress,
   type UserKernel,
@@ -26,6 +27,14 @@ export interface AssetOptions {
   readonly progress: Progress;
 }
 
+/** What `prepare` made ready, all of it in the cache. */
+export interface Prepared {
+  readonly kernel: Kernel;
+  /** Path of our module, built for the kernel. */
+  readonly module: string;
+  readonly tools: GuestTools;
+}
+
 export interface Assets {
   readonly kernel: Kernel;
   /** The kernel, unpacked where that can be done. */
@@ -34,7 +43,7 @@ export interface Assets {
 }
 
 /** Fetches and builds what is missing of kernel, module and tools. Later calls need no network. */
-export async function prepare(options: AssetOptions): Promise<{ kernel: Kernel; module: string }> {
+export async function prepare(options: AssetOptions): Promise<Prepared> {
   const { cacheDir, progress } = options;
   const mirror = options.mirror === undefined ? {} : { mirror: options.mirror };
   const kernel = await ensureKernel(options.kernel, { cacheDir, progress, ...mirror });
@@ -44,8 +53,7 @@ export async function prepare(options: AssetOptions): Promise<{ kernel: Kernel; 
     cacheDir,
     progress,
   });
-  await buildGuestTools({ cacheDir, progress, ...mirror });
-  return { kernel, module };
+  return { kernel, module, tools: await buildGuestTools({ cacheDir, progress, ...mirror }) };
 }
 
 /** As `prepare`, and packs an initramfs into the run's folder. */
@@ -53,11 +61,11 @@ export async function makeAssets(
   options: AssetOptions & { readonly with: readonly string[]; readonly modules: readonly string[] },
   runDir: RunDir,
 ): Promise<Assets> {
-  const { kernel, module } = await prepare(options);
+  const { kernel, module, tools } = await prepare(options);
   const { cacheDir, progress } = options;
   const initramfs = await buildInitramfs({
     kernel,
-    tools: await buildGuestTools({ cacheDir, progress }),
+    tools,
     kernelModules: [...BASE_MODULES, ...options.modules],
     moduleFiles: [module],
     withPaths: [...options.with],

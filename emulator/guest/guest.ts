@@ -19,13 +19,13 @@ import {
 } from '../../images/index.js';
 import { codeOf, TmemError } from '../errors.js';
 import { Lifetime } from '../lifetime.js';
-import { TmemServer, type TmemServerOptions } from '../session/server.js';
+import { DEFAULT_QUEUE_COUNT, TmemServer, type TmemServerOptions } from '../session/server.js';
 import { type Accelerator, type AcceleratorChoice, chooseAccelerator } from './accelerator.js';
 import { makeAssets } from './assets.js';
 import { COUNTERS_COMMAND, type GuestCounters, readCounters } from './counters.js';
 import { type GuestMachineOptions, guestCommand, guestMachineSpec } from './machine.js';
 import { defaultCacheDir, RunDir } from './paths.js';
-import { SWAP_MODULES, type SwapKind, swapCommands } from './swap.js';
+import { SWAP_MODULES, type SwapKind, type SwapPlan, swapCommands } from './swap.js';
 
 export interface GuestOptions {
   /**
@@ -72,6 +72,7 @@ const DEFAULT_KERNEL = 'debian-6.1';
 const DEFAULT_BOOT_MS = 60_000;
 const SETUP_MS_MAX = 60_000;
 const COUNTERS_MS_MAX = 60_000;
+const DEFAULT_SWAP_DISKS_MIB: readonly number[] = [1024];
 const CONSOLE_LINES = 20;
 /** A panic's reason stands above its registers and call trace. */
 const PANIC_LINES = 200;
@@ -82,6 +83,7 @@ interface Plan {
   readonly runDir: RunDir;
   readonly kernel: Kernel;
   readonly machine: GuestMachineOptions;
+  readonly swap: SwapPlan;
 }
 
 function makeDisks(directory: string, sizesMib: readonly number[]): string[] {
@@ -96,6 +98,7 @@ function makeDisks(directory: string, sizesMib: readonly number[]): string[] {
 async function plan(options: GuestOptions, lifetime: Lifetime): Promise<Plan> {
   const say = options.progress ?? (() => {});
   const kind = options.swap ?? 'tmem';
+  const disksMib = options.swapDisksMib ?? DEFAULT_SWAP_DISKS_MIB;
   const runDir = lifetime.use(new RunDir());
   const assets = await makeAssets(
     {
@@ -111,7 +114,8 @@ async function plan(options: GuestOptions, lifetime: Lifetime): Promise<Plan> {
   options.signal?.throwIfAborted();
   const choice = options.accel ?? 'auto';
   const accelerator = await chooseAccelerator(choice, assets.bootImage, runDir, say);
-  const diskDir = options.diskDir === undefined ? runDir : diskFolder(options.diskDir, lifetime);
+  const diskDir =
+    options.diskDir === undefined ? runDir : lifetime.use(new RunDir(options.diskDir));
   const machine: GuestMachineOptions = {
     accelerator,
     memoryMib: options.memoryMib ?? 256,
@@ -121,28 +125,38 @@ async function plan(options: GuestOptions, lifetime: Lifetime): Promise<Plan> {
     logDir: runDir.path,
     consolePath: runDir.file('console.log'),
     agentSocket: runDir.file('agent.sock'),
-    swapDisks: makeDisks(diskDir.path, options.swapDisksMib ?? [1024]),
+    swapDisks: makeDisks(diskDir.path, disksMib),
     kernelArguments: options.kernelArguments ?? [],
   };
-  return { runDir, kernel: assets.kernel, machine };
+  const swap: SwapPlan = {
+    kind,
+    disks: disksMib.length,
+    zramMib: disksMib.reduce((sum, mib) => sum + mib, 0),
+    moduleParameters: options.moduleParameters ?? [],
+  };
+  return { runDir, kernel: assets.kernel, machine, swap };
 }
 
-function diskFolder(parent: string, lifetime: Lifetime): RunDir {
-  return lifetime.use(new RunDir(parent));
+/** Where the store listens for the guest's QEMU; undefined for a guest that has no store. */
+function storeSocket({ runDir, swap }: Plan): string | undefined {
+  return swap.kind === 'tmem' || swap.kind === 'none' ? runDir.file('ivshmem.sock') : undefined;
+}
+
+function withStore(
+  machine: GuestMachineOptions,
+  ivshmem: GuestMachineOptions['ivshmem'],
+): GuestMachineOptions {
+  return ivshmem === undefined ? machine : { ...machine, ivshmem };
 }
 
 /** Prepares everything and gives the exact QEMU command, which nothing then runs. */
 export async function planGuest(options: GuestOptions = {}): Promise<string> {
   await using lifetime = new Lifetime();
-  const { machine, runDir } = await plan(options, lifetime);
-  const socketPath = runDir.file('ivshmem.sock');
-  const vectors = options.store?.queueCount ?? 4;
-  const ivshmem = usesStore(options) ? { ivshmem: { socketPath, vectors } } : {};
-  return guestCommand({ ...machine, ...ivshmem });
-}
-
-function usesStore(options: GuestOptions): boolean {
-  return options.swap === undefined || options.swap === 'tmem' || options.swap === 'none';
+  const planned = await plan(options, lifetime);
+  const socketPath = storeSocket(planned);
+  const vectors = options.store?.queueCount ?? DEFAULT_QUEUE_COUNT;
+  const ivshmem = socketPath === undefined ? undefined : { socketPath, vectors };
+  return guestCommand(withStore(planned.machine, ivshmem));
 }
 
 async function startStore(
@@ -150,8 +164,8 @@ async function startStore(
   planned: Plan,
   lifetime: Lifetime,
 ): Promise<TmemServer | undefined> {
-  if (!usesStore(options)) return undefined;
-  const socketPath = planned.runDir.file('ivshmem.sock');
+  const socketPath = storeSocket(planned);
+  if (socketPath === undefined) return undefined;
   return lifetime.use(await TmemServer.start({ ...options.store, socketPath }));
 }
 
@@ -167,11 +181,7 @@ export async function bootGuest(options: GuestOptions = {}): Promise<Guest> {
     const planned = await plan(options, lifetime);
     const store = await startStore(options, planned, lifetime);
     options.signal?.throwIfAborted();
-    const ivshmem =
-      store === undefined
-        ? {}
-        : { ivshmem: { socketPath: store.socketPath, vectors: store.vectors } };
-    const machineOptions = { ...planned.machine, ...ivshmem };
+    const machineOptions = withStore(planned.machine, store);
     const prepared = performance.now();
     options.progress?.(
       `booting Linux ${planned.kernel.release} under ${machineOptions.accelerator}`,
@@ -187,7 +197,8 @@ export async function bootGuest(options: GuestOptions = {}): Promise<Guest> {
       kernel: planned.kernel,
       store,
     });
-    await guest.setUpSwap(options);
+    const signal = options.signal === undefined ? {} : { signal: options.signal };
+    await guest.sh(swapCommands(planned.swap), { timeoutMs: SETUP_MS_MAX, ...signal });
     const seconds = {
       prepare: (prepared - clock) / 1000,
       boot: (booted - prepared) / 1000,
@@ -298,7 +309,8 @@ export class Guest implements AsyncDisposable {
     try {
       return await this.agent.exec(command, options);
     } catch (error) {
-      throw await this.explain(error);
+      if (codeOf(error) !== 'AGENT_GONE') throw error;
+      throw await vanished(this.machine, error);
     }
   }
 
@@ -318,11 +330,6 @@ export class Guest implements AsyncDisposable {
     return this.agent.spawn(command);
   }
 
-  /** An AGENT_GONE turned into what really happened to the guest; other errors as they are. */
-  async explain(error: unknown): Promise<unknown> {
-    return codeOf(error) === 'AGENT_GONE' ? vanished(this.machine, error) : error;
-  }
-
   /** The guest's whole kernel log. */
   async dmesg(): Promise<string> {
     return (await this.exec('dmesg', { timeoutMs: COUNTERS_MS_MAX })).stdout;
@@ -337,18 +344,6 @@ export class Guest implements AsyncDisposable {
   /** The last lines of the guest's console. */
   consoleTail(lines: number): string {
     return this.machine.consoleTail(lines);
-  }
-
-  /** For `bootGuest`. */
-  async setUpSwap(options: GuestOptions): Promise<void> {
-    const commands = swapCommands({
-      kind: options.swap ?? 'tmem',
-      disks: this.#machineOptions.swapDisks.length,
-      zramMib: (options.swapDisksMib ?? [1024]).reduce((sum, mib) => sum + mib, 0),
-      moduleParameters: options.moduleParameters ?? [],
-    });
-    const signal = options.signal === undefined ? {} : { signal: options.signal };
-    await this.sh(commands, { timeoutMs: SETUP_MS_MAX, ...signal });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -47,7 +47,8 @@ export class StoreGoneError extends Error {
 }
 
 const DEFAULT_REGION_BYTES = 512 * 1024 * 1024;
-const DEFAULT_QUEUE_COUNT = 4;
+/** Queues, and so interrupt vectors, where the options name none. */
+export const DEFAULT_QUEUE_COUNT = 4;
 const DEFAULT_QUEUE_ENTRIES = 1024;
 const DEFAULT_SPIN_MICROS = 100;
 const REQUEST_MS_MAX = 10_000;

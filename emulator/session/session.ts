@@ -175,11 +175,8 @@ export class Session {
    * read or write, and waits for the next one as a new host life.
    */
   restart(hostEpoch: number): void {
-    this.#client.reset();
+    this.#forgetGuest();
     this.#options.region.scrub();
-    this.#heads.fill(0);
-    this.#rung.fill(0);
-    this.#creditTail = 0;
     this.#guestEpoch = 0;
     this.#faulted = false;
     this.#hostEpoch = hostEpoch;
@@ -227,10 +224,7 @@ export class Session {
    * over.
    */
   #beginSession(epoch: number): void {
-    this.#client.reset();
-    this.#heads.fill(0);
-    this.#rung.fill(0);
-    this.#creditTail = 0;
+    this.#forgetGuest();
     for (let queue = 0; queue < this.#heads.length; queue += 1) this.#publishHead(queue);
     Atomics.store(this.#words, header.credit_tail, 0);
     this.#guestEpoch = epoch;
@@ -240,6 +234,14 @@ export class Session {
       this.#grantUpTo(CREDIT_WINDOW);
     }
     Atomics.store(this.#words, header.session_epoch, epoch);
+  }
+
+  /** Drops all that a life of the guest had here: pages, pools, credits, places in the queues. */
+  #forgetGuest(): void {
+    this.#client.reset();
+    this.#heads.fill(0);
+    this.#rung.fill(0);
+    this.#creditTail = 0;
   }
 
   /**

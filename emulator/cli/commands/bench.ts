@@ -6,16 +6,9 @@ import { ExitCode } from '../../errors.js';
 import { type BenchRow, runBench } from '../../guest/bench.js';
 import type { Histogram } from '../../guest/counters.js';
 import type { Runner } from '../context.js';
-import {
-  addGuestOptions,
-  addStoreOptions,
-  type GuestFlags,
-  guestOptions,
-  integer,
-  type StoreFlags,
-} from '../options.js';
+import { addBootOptions, type BootFlags, guestOptions, integer } from '../options.js';
 
-interface BenchFlags extends GuestFlags, StoreFlags {
+interface BenchFlags extends BootFlags {
   mib: number;
   passes: number;
   rounds: number;
@@ -74,7 +67,7 @@ export function addBenchCommand(program: Command, run: Runner): void {
     .option('--tmpfs <dir>', "where virtio-blk's disk lies", '/dev/shm')
     .option('--timeout <s>', 'seconds for one storm', integer(1, 86400), 300)
     .option('--json', 'print one JSON array');
-  addStoreOptions(addGuestOptions(command)).action((flags: BenchFlags) =>
+  addBootOptions(command).action((flags: BenchFlags) =>
     run(async ({ progress, signal }) => {
       const rows = await runBench({
         guest: guestOptions(flags),

@@ -5,16 +5,9 @@ import type { Command } from 'commander';
 import { ExitCode, TmemError } from '../../errors.js';
 import { bootGuest, planGuest } from '../../guest/guest.js';
 import type { Context, Runner } from '../context.js';
-import {
-  addGuestOptions,
-  addStoreOptions,
-  type GuestFlags,
-  guestOptions,
-  integer,
-  type StoreFlags,
-} from '../options.js';
+import { addBootOptions, type BootFlags, guestOptions, integer } from '../options.js';
 
-interface RunFlags extends GuestFlags, StoreFlags {
+interface RunFlags extends BootFlags {
   timeout?: number;
   dryRun?: true;
   verbose?: true;
@@ -69,7 +62,7 @@ export function addRunCommand(program: Command, run: Runner): void {
     .option('--timeout <s>', 'seconds for the command (default: none)', integer(1, 86400))
     .option('--dry-run', 'print the QEMU command and run nothing')
     .option('-v, --verbose', 'say each step on stderr');
-  addStoreOptions(addGuestOptions(command)).action((words: string[], flags: RunFlags) =>
+  addBootOptions(command).action((words: string[], flags: RunFlags) =>
     run(async (context) => {
       if (flags.dryRun) {
         process.stdout.write(`${await planGuest(guestOptions(flags))}\n`);

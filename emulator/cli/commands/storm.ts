@@ -6,17 +6,10 @@ import { ExitCode } from '../../errors.js';
 import { bootGuest } from '../../guest/guest.js';
 import { runStorm, type StormReport } from '../../guest/storm.js';
 import type { Context, Runner } from '../context.js';
-import {
-  addGuestOptions,
-  addStoreOptions,
-  type GuestFlags,
-  guestOptions,
-  integer,
-  type StoreFlags,
-} from '../options.js';
+import { addBootOptions, type BootFlags, guestOptions, integer } from '../options.js';
 import { renderReport } from '../report.js';
 
-interface StormFlags extends GuestFlags, StoreFlags {
+interface StormFlags extends BootFlags {
   mib?: number;
   passes: number;
   procs: number;
@@ -57,7 +50,7 @@ export function addStormCommand(program: Command, run: Runner): void {
     .option('--procs <n>', 'processes that share it', integer(1, 64), 1)
     .option('--timeout <s>', 'seconds for the storm', integer(1, 86400), 600)
     .option('--json', 'print the report as one JSON object');
-  addStoreOptions(addGuestOptions(command)).action((flags: StormFlags) =>
+  addBootOptions(command).action((flags: StormFlags) =>
     run(async (context) => {
       const report = await storm(flags, context);
       context.progress.close();
