@@ -21,7 +21,7 @@ const QUERY_TIMEOUT_MS = 60_000;
 export interface AptOptions {
   /** Folder for this apt's own state; made when missing. */
   dir: string;
-  /** Debian suite, such as `bookworm`. Its -updates and -security are used too. */
+  /** Debian suite, such as `bookworm`; its -updates and -security too. Backports have neither. */
   suite: string;
   /** Base URL of a Debian mirror; the machine's own when not given. */
   mirror?: string | undefined;
@@ -175,12 +175,12 @@ function mirrorSites(mirror: string): Sites {
   return { main, security };
 }
 
-function sourcesList(sites: Sites, suite: string): string {
+/** Exported for its test. */
+export function sourcesList(sites: Sites, suite: string): string {
   const options = `[signed-by=${KEYRING} arch=amd64]`;
-  const lines = [
-    `deb ${options} ${sites.main} ${suite} main`,
-    `deb ${options} ${sites.main} ${suite}-updates main`,
-  ];
+  const lines = [`deb ${options} ${sites.main} ${suite} main`];
+  if (suite.endsWith('-backports')) return `${lines[0]}\n`;
+  lines.push(`deb ${options} ${sites.main} ${suite}-updates main`);
   if (sites.security) lines.push(`deb ${options} ${sites.security} ${suite}-security main`);
   return `${lines.join('\n')}\n`;
 }

@@ -29,6 +29,9 @@ export interface GuestTools {
   programs: ReadonlyMap<string, string>;
 }
 
+/** What tmemctl shares with the module, from the images folder. */
+const MODULE_HEADER = '../guest-kmod/tmem_ioctl.h';
+
 export interface BuildGuestToolsOptions {
   cacheDir: string;
   /** Base URL of a Debian mirror; used only when the machine has no static busybox. */
@@ -42,7 +45,8 @@ export async function buildGuestTools(options: BuildGuestToolsOptions): Promise<
   const sources = imagesSourceDir();
   const files = await listFiles(sources, (name) => /\.[ch]$/.test(name));
   const mine = files.filter((file) => /^(guest|workloads)\//.test(file));
-  const dir = join(cacheDir, 'tools', await hashFiles(sources, mine, CFLAGS));
+  const hashed = [...mine, MODULE_HEADER];
+  const dir = join(cacheDir, 'tools', await hashFiles(sources, hashed, CFLAGS));
   const names = new Set(mine.flatMap((file) => /^workloads\/([^/]+)\//.exec(file)?.[1] ?? []));
   const programs = [...names];
   if (!existsSync(dir)) {

@@ -18,15 +18,14 @@ export const BASE_MODULES: readonly string[] = ['virtio_pci', 'virtio_console', 
 
 /**
  * Kernel command line for these images: the console on the first serial port, a panic that ends the
- * machine, zswap out of the way of the tmem module, and a root that is never swapped itself (a root
- * on tmpfs would put busybox into the very swap under test).
+ * machine, and a root that is never swapped itself (a root on tmpfs would put busybox into the very
+ * swap under test).
  */
 export const GUEST_KERNEL_ARGS: readonly string[] = [
   'console=ttyS0',
   'quiet',
   'panic=-1',
   'rootfstype=ramfs',
-  'initcall_blacklist=init_zswap,zswap_init',
 ];
 
 const APPLETS_TIMEOUT_MS = 10_000;

@@ -1,6 +1,6 @@
 /**
  * Builds an out-of-tree kernel module for one kernel. A build is cached under a hash of the
- * sources, the kernel's release, configuration and symbols; a finished one is never rebuilt. The
+ * sources and the kernel's image, configuration and symbols; a finished one is never rebuilt. The
  * sources are copied first, so nothing is ever written beside them.
  */
 import { existsSync } from 'node:fs';
@@ -57,9 +57,10 @@ export async function buildModule(kernel: Kernel, options: BuildModuleOptions): 
   return built;
 }
 
-/** What makes two kernels of one release differ for a module: options and symbol versions. */
+/** What makes two kernels of one release differ for a module. */
 async function kernelIdentity(kernel: Kernel): Promise<string[]> {
-  const texts: string[] = [];
+  // The image, since a kernel built again with another struct page may have the same of the rest.
+  const texts = [await readFile(kernel.image, 'latin1')];
   for (const file of ['.config', 'Module.symvers']) {
     const path = join(kernel.buildDir, file);
     texts.push(existsSync(path) ? await readFile(path, 'utf8') : '');
@@ -80,6 +81,8 @@ async function make(kernel: Kernel, dir: string, name: string): Promise<void> {
   const args = ['-C', kernel.buildDir, `M=${dir}`, `-j${availableParallelism()}`];
   const compiler = await chooseCompiler(kernel.buildDir);
   if (compiler) args.push(`CC=${compiler}`);
+  // Type information of modules takes pahole, and nothing here reads it.
+  args.push('CONFIG_DEBUG_INFO_BTF_MODULES=');
   args.push('modules');
   const { MAKEFLAGS: _flags, MFLAGS: _mflags, ...env } = process.env;
   const result = await run('make', args, {

@@ -20,7 +20,7 @@ const REQUIREMENTS: readonly Requirement[] = [
   { option: 'FRONTSWAP', why: 'the hook that takes pages being swapped out', until: [6, 6] },
   { option: 'ZSWAP', why: 'its functions are where pages are taken', since: [6, 6] },
   { option: 'FUNCTION_TRACER', why: 'attaches to the zswap functions', since: [6, 6] },
-  { option: 'KPROBES', why: 'finds functions that are not exported', since: [5, 17] },
+  { option: 'KPROBES', why: 'finds functions that are not exported' },
   { option: 'MODULES', why: 'loads the tmem module' },
   { option: 'BLK_DEV_INITRD', why: 'boots the initramfs' },
   { option: 'DEVTMPFS', why: 'device nodes without udev' },

@@ -10,7 +10,7 @@ import { ImagesError } from '../errors.js';
 import { makeDirAtomic } from '../files.js';
 import type { Progress } from '../progress.js';
 import { lastLines, run } from '../run.js';
-import type { KernelEntry } from './catalogue.js';
+import type { PackagedKernel } from './catalogue.js';
 
 /** Its presence says that the kernel's folder is complete. */
 export const KERNEL_RECORD = 'kernel.json';
@@ -53,7 +53,10 @@ export interface FetchKernelOptions {
 }
 
 /** Downloads, checks, extracts; `dir` appears only when complete. Errors: KERNEL_FETCH_FAILED. */
-export async function fetchKernel(entry: KernelEntry, options: FetchKernelOptions): Promise<void> {
+export async function fetchKernel(
+  entry: PackagedKernel,
+  options: FetchKernelOptions,
+): Promise<void> {
   await mkdir(options.cacheDir, { recursive: true });
   const work = await mkdtemp(join(options.cacheDir, '.apt-'));
   try {
@@ -66,6 +69,7 @@ export async function fetchKernel(entry: KernelEntry, options: FetchKernelOption
       for (const deb of debs) {
         await extractDeb(deb, part);
       }
+      await unpackModules(part);
       const record = await layOut(part, packages);
       await writeFile(join(part, KERNEL_RECORD), `${JSON.stringify(record, null, 2)}\n`);
     });
@@ -80,7 +84,7 @@ export async function fetchKernel(entry: KernelEntry, options: FetchKernelOption
  */
 async function choosePackages(
   apt: PrivateApt,
-  entry: KernelEntry,
+  entry: PackagedKernel,
   progress: Progress,
 ): Promise<string[]> {
   const image = dependency(await apt.show(entry.imagePackage), /^linux-image-\d/);
@@ -123,6 +127,20 @@ async function extractDeb(deb: string, dir: string): Promise<void> {
     'KERNEL_FETCH_FAILED',
     `extracting ${deb} failed:\n${lastLines(result.output, 5)}\n` +
       'Check that the disk of the cache folder is not full, and try again.',
+  );
+}
+
+/** Newer kernels compress each module; we read them, and insmod in the guest does too. */
+async function unpackModules(dir: string): Promise<void> {
+  const script = `find "$1/lib/modules" -name '*.ko.xz' -print0 | xargs -0r -P 2 -n 64 xz -d`;
+  const result = await run('bash', ['-c', `set -o pipefail; ${script}`, 'unpack', dir], {
+    timeoutMs: EXTRACT_TIMEOUT_MS,
+  });
+  if (result.code === 0) return;
+  throw new ImagesError(
+    'KERNEL_FETCH_FAILED',
+    `unpacking the kernel's modules failed:\n${lastLines(result.output, 5)}\n` +
+      'Check that xz is there (package xz-utils) and that the disk is not full, and try again.',
   );
 }
 

@@ -97,6 +97,17 @@ test('names everything that a kernel’s configuration lacks', async () => {
   expect(error.message).not.toContain('CONFIG_SWAP ');
 });
 
+test.each(['SWAP', 'KPROBES', 'PCI_MSI', 'MODULES', 'SIGNALFD', 'VIRTIO_CONSOLE'])(
+  'a kernel without CONFIG_%s is refused by that name, and never started',
+  async (option) => {
+    const config = configOf(GOOD).replace(`CONFIG_${option}=y`, `# CONFIG_${option} is not set`);
+    const error = await userKernel(config).catch((e) => e);
+    expect(error.code).toBe('KERNEL_CONFIG_MISSING');
+    const named = [...error.message.matchAll(/CONFIG_\w+/g)].map(([name]) => name);
+    expect(named).toEqual([`CONFIG_${option}`]);
+  },
+);
+
 test('a module counts when its file is there', async () => {
   await put('build/modules.order', 'drivers/block/virtio_blk.o\n');
   await put('build/drivers/block/virtio_blk.ko', moduleFile('name=virtio_blk\0depends=\0'));

@@ -1,20 +1,28 @@
 /**
- * Guest kernels: one from the catalogue, fetched once into the cache, or the user's own image with
- * its build folder. What comes back has been checked: the image's release fits the build folder,
+ * Guest kernels: one from the catalogue, fetched or built once into the cache, or the user's own
+ * image with its build folder. What comes back has been checked: the image's release fits the build folder,
  * and the configuration can run a tmem guest. Everything under <cacheDir>/kernels/<name>/ is ours;
  * it is complete as soon as it has that name, and is never changed afterwards.
  */
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { ImagesError } from '../errors.js';
 import { withLock } from '../lock.js';
 import type { Progress } from '../progress.js';
+import { buildKernel, configHash } from './build-kernel.js';
+import { requireBuildNeeds } from './build-needs.js';
 import { bzImageRelease } from './bzimage.js';
-import { type KernelEntry, kernelCatalogue } from './catalogue.js';
+import {
+  type KernelEntry,
+  kernelCatalogue,
+  type PackagedKernel,
+  type SourceKernel,
+} from './catalogue.js';
 import { checkConfig, parseConfig } from './config.js';
 import { fetchKernel, KERNEL_RECORD, type KernelRecord } from './fetch.js';
 import { ModuleIndex } from './modules.js';
+import { buildPatchedKernel, type Patch, patchHash, readPatches } from './patched.js';
 
 export interface Kernel {
   name: string;
@@ -40,26 +48,49 @@ export interface EnsureKernelOptions {
   cacheDir: string;
   /** Base URL of a Debian mirror, when the machine's own apt sources name none. */
   mirror?: string;
+  /** Patch files for a kernel that is built here, in the order in which they apply. */
+  patches?: readonly string[];
   progress: Progress;
 }
 
 /**
- * Makes a kernel available. The first call for a catalogue name downloads about 80 MB; later calls
- * read the cache only. A cached kernel stays as it is until its folder is removed. Errors:
- * KERNEL_UNKNOWN, KERNEL_FETCH_FAILED, KERNEL_IMAGE_INVALID, KERNEL_RELEASE_MISMATCH,
- * KERNEL_CONFIG_MISSING, LOCK_TIMEOUT.
+ * Makes a kernel available. The first call for a catalogue name downloads about 80 MB, or builds
+ * the kernel; later calls read the cache only. A cached kernel stays as it is until its folder is
+ * removed. Errors: KERNEL_UNKNOWN, KERNEL_FETCH_FAILED, KERNEL_BUILD_FAILED, KERNEL_PATCH_FAILED,
+ * TOOLS_MISSING, KERNEL_IMAGE_INVALID, KERNEL_RELEASE_MISMATCH, KERNEL_CONFIG_MISSING,
+ * LOCK_TIMEOUT.
  */
 export async function ensureKernel(
   which: string | UserKernel,
   options: EnsureKernelOptions,
 ): Promise<Kernel> {
-  const kernel =
-    typeof which === 'string'
-      ? await catalogueKernel(findEntry(which), options)
-      : await userKernel(which);
+  const kernel = await findKernel(which, options);
   const modules = await ModuleIndex.open(kernel.modulesRoot);
   checkConfig(kernel, (name) => modules.has(name));
   return kernel;
+}
+
+async function findKernel(
+  which: string | UserKernel,
+  options: EnsureKernelOptions,
+): Promise<Kernel> {
+  const patches = await readPatches(options.patches ?? []);
+  const entry = typeof which === 'string' ? findEntry(which) : undefined;
+  if (patches.length > 0 && entry?.kind !== 'source') {
+    throw new ImagesError(
+      'KERNEL_PATCH_FAILED',
+      `patches are for kernels that are built here: ${sourceNames()}; ` +
+        'patch and build your own kernel yourself',
+    );
+  }
+  if (typeof which !== 'string') return userKernel(which);
+  if (entry?.kind !== 'source') return packagedKernel(entry as PackagedKernel, options);
+  return sourceKernel(entry, patches, options);
+}
+
+function sourceNames(): string {
+  const names = kernelCatalogue().filter(({ kind }) => kind === 'source');
+  return names.map(({ name }) => name).join(', ');
 }
 
 function findEntry(name: string): KernelEntry {
@@ -74,23 +105,81 @@ function findEntry(name: string): KernelEntry {
   );
 }
 
-async function catalogueKernel(entry: KernelEntry, options: EnsureKernelOptions): Promise<Kernel> {
-  const cacheDir = resolve(options.cacheDir);
-  const dir = join(cacheDir, 'kernels', entry.name);
-  const record = join(dir, KERNEL_RECORD);
-  if (!existsSync(record)) {
-    await withLock(cacheDir, `kernel-${entry.name}`, async () => {
-      if (existsSync(record)) return;
-      const { mirror, progress } = options;
-      await fetchKernel(entry, { cacheDir, dir, mirror, progress });
-    });
+/** The folder of a catalogue kernel below the cache: there when the kernel is. */
+export async function kernelDir(entry: KernelEntry, cacheDir: string): Promise<string> {
+  const suffix = entry.kind === 'source' ? `-${await configHash(entry)}` : '';
+  return join(resolve(cacheDir), 'kernels', `${entry.name}${suffix}`);
+}
+
+/** Whether a catalogue kernel is in the cache. */
+export async function isCached(entry: KernelEntry, cacheDir: string): Promise<boolean> {
+  return existsSync(join(await kernelDir(entry, cacheDir), KERNEL_RECORD));
+}
+
+/** Makes a kernel's folder unless it is there, one process at a time. */
+async function ensureDir(dir: string, cacheDir: string, make: () => Promise<void>): Promise<void> {
+  if (existsSync(join(dir, KERNEL_RECORD))) return;
+  await withLock(cacheDir, `kernel-${basename(dir)}`, async () => {
+    if (existsSync(join(dir, KERNEL_RECORD))) return;
+    await sweepParts(dir);
+    await make();
+  });
+}
+
+/** What processes that were killed left of this kernel; the lock is held, so none is at work. */
+async function sweepParts(dir: string): Promise<void> {
+  const parent = dirname(dir);
+  if (!existsSync(parent)) return;
+  for (const name of await readdir(parent)) {
+    const isPart = name.replace(/-[0-9a-f]{12}$/, '') === `.part-${basename(dir)}`;
+    if (isPart) await rm(join(parent, name), { recursive: true, force: true });
   }
-  const found = JSON.parse(await readFile(record, 'utf8')) as KernelRecord;
-  const image = join(dir, found.image);
+}
+
+async function packagedKernel(
+  entry: PackagedKernel,
+  options: EnsureKernelOptions,
+): Promise<Kernel> {
+  const cacheDir = resolve(options.cacheDir);
+  const dir = await kernelDir(entry, cacheDir);
+  const { mirror, progress } = options;
+  await ensureDir(dir, cacheDir, () => fetchKernel(entry, { cacheDir, dir, mirror, progress }));
+  return readKernel(entry.name, dir);
+}
+
+async function sourceKernel(
+  entry: SourceKernel,
+  patches: readonly Patch[],
+  options: EnsureKernelOptions,
+): Promise<Kernel> {
+  const cacheDir = resolve(options.cacheDir);
+  const base = await kernelDir(entry, cacheDir);
+  const { mirror, progress } = options;
+  await ensureDir(base, cacheDir, () => {
+    requireBuildNeeds(entry.name);
+    return buildKernel(entry, { cacheDir, dir: base, mirror, progress });
+  });
+  if (patches.length === 0) return readKernel(entry.name, base);
+  const { packages } = await readRecord(base);
+  const hash = patchHash([basename(base), ...packages], patches);
+  const dir = `${base}+${hash}`;
+  await ensureDir(dir, cacheDir, () => {
+    requireBuildNeeds(entry.name);
+    return buildPatchedKernel(base, patches, { dir, progress });
+  });
+  return readKernel(`${entry.name}+${hash}`, dir);
+}
+
+async function readRecord(dir: string): Promise<KernelRecord> {
+  return JSON.parse(await readFile(join(dir, KERNEL_RECORD), 'utf8')) as KernelRecord;
+}
+
+async function readKernel(name: string, dir: string): Promise<Kernel> {
+  const found = await readRecord(dir);
   return {
-    name: entry.name,
+    name,
     release: found.release,
-    image,
+    image: join(dir, found.image),
     buildDir: join(dir, found.buildDir),
     modulesRoot: join(dir, found.modulesRoot),
     config: parseConfig(await readFile(join(dir, found.config), 'utf8')),

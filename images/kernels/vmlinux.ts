@@ -61,7 +61,15 @@ function filter(
   });
 }
 
-/** The packed kernel of a bzImage; its last four bytes are the unpacked size. */
+function gunzip(payload: Buffer): Buffer | undefined {
+  try {
+    return gunzipSync(payload, { maxOutputLength: UNPACKED_BYTES_MAX });
+  } catch {
+    return undefined;
+  }
+}
+
+/** The packed kernel of a bzImage; its last four bytes are the unpacked size (gzip's own too). */
 function payloadOf(image: Buffer): Buffer {
   const setupSectors = image[SETUP_SECTORS_OFFSET] || SETUP_SECTORS_DEFAULT;
   const start = (setupSectors + 1) * SECTOR_BYTES + image.readUInt32LE(PAYLOAD_OFFSET_OFFSET);
@@ -74,9 +82,7 @@ async function unpack(image: Buffer): Promise<Buffer | undefined> {
     payload.subarray(0, magic.length / 2).equals(Buffer.from(magic, 'hex')),
   );
   if (kind === undefined) return undefined;
-  const stream = payload.subarray(0, -4);
-  const kernel =
-    kind.command === undefined ? gunzipSync(stream) : await filter(kind.command, payload);
+  const kernel = kind.command ? await filter(kind.command, payload) : gunzip(payload);
   const wanted = payload.readUInt32LE(payload.length - 4);
   if (kernel?.length !== wanted || kernel.readUInt32BE(0) !== ELF_MAGIC) return undefined;
   return kernel;
@@ -84,13 +90,16 @@ async function unpack(image: Buffer): Promise<Buffer | undefined> {
 
 /**
  * The path of the unpacked kernel in the cache, or of the bzImage itself where it cannot be
- * unpacked (no CONFIG_PVH, no program for its compression): both boot.
+ * unpacked or would not start so: no CONFIG_PVH, CONFIG_KASAN, no program for its compression.
  */
 export async function bootImage(
   kernel: { image: string; config: ReadonlyMap<string, string> },
   options: { cacheDir: string; progress: Progress },
 ): Promise<string> {
-  if (kernel.config.get('PVH') !== 'y') return kernel.image;
+  // With KASAN the code behind the PVH entry (arch/x86/platform/pvh) is instrumented, and runs
+  // before there is a shadow: a triple fault.
+  const { config } = kernel;
+  if (config.get('PVH') !== 'y' || config.get('KASAN') === 'y') return kernel.image;
   const image = await readFile(kernel.image);
   const hash = createHash('sha256').update(image).digest('hex').slice(0, 16);
   const folder = join(options.cacheDir, 'vmlinux', hash);
