@@ -1,6 +1,7 @@
 /**
- * Two projects, one after the other: tests of code and of QEMU without a guest, in parallel; then
+ * Projects, one after the other: tests of code and of QEMU without a guest, in parallel; then
  * tests that boot guests, one at a time, since two of them on two cores only wait for each other.
+ * `kernels` builds every kernel from nothing, which takes most of an hour: `npm run test:kernels`.
  */
 import { defineConfig } from 'vitest/config';
 
@@ -14,7 +15,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['**/*.test.ts'],
-          exclude: [...IGNORED, '**/*.guest.test.ts'],
+          exclude: [...IGNORED, '**/*.guest.test.ts', '**/*.kernel.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
           sequence: { groupOrder: 0 },
@@ -29,6 +30,17 @@ export default defineConfig({
           hookTimeout: 900_000,
           fileParallelism: false,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          name: 'kernels',
+          include: ['**/*.kernel.test.ts'],
+          exclude: IGNORED,
+          testTimeout: 2 * 60 * 60_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

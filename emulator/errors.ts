@@ -25,6 +25,8 @@ export const ExitCode = {
 
 export type TmemErrorCode =
   | 'ACCEL_UNAVAILABLE'
+  | 'DATA_DISK_UNUSABLE'
+  | 'FRONT_END_UNSUPPORTED'
   | 'GUEST_BOOT_TIMEOUT'
   | 'GUEST_SETUP_FAILED'
   | 'GUEST_VANISHED'
@@ -34,6 +36,7 @@ export type TmemErrorCode =
 
 const EXIT_CODES: Readonly<Record<string, number>> = {
   ACCEL_UNAVAILABLE: ExitCode.UNAVAILABLE,
+  FRONT_END_UNSUPPORTED: ExitCode.USAGE,
   GEOMETRY_INVALID: ExitCode.USAGE,
   GUEST_BOOT_TIMEOUT: ExitCode.TIMEOUT,
   GUEST_VANISHED: ExitCode.GUEST_GONE,
@@ -42,6 +45,7 @@ const EXIT_CODES: Readonly<Record<string, number>> = {
   INITRAMFS_TOO_LARGE: ExitCode.USAGE,
   KERNEL_CONFIG_MISSING: ExitCode.USAGE,
   KERNEL_IMAGE_INVALID: ExitCode.USAGE,
+  KERNEL_PATCH_FAILED: ExitCode.USAGE,
   KERNEL_RELEASE_MISMATCH: ExitCode.USAGE,
   KERNEL_UNKNOWN: ExitCode.USAGE,
   OPTION_INVALID: ExitCode.USAGE,

@@ -3,8 +3,8 @@
  * Credits: slots that the host has promised us, taken off its ring one by one.
  *
  * A slot is ours from the take to the put that names it. None left means that a put is refused
- * at once, with no word to the host. Called from stores and gets, which are process context;
- * nothing here sleeps or allocates after the start.
+ * at once, with no word to the host. Any context: cleancache puts come with interrupts off, under a
+ * lock that interrupts take too. Nothing here sleeps or allocates after the start.
  */
 #include <linux/bitmap.h>
 #include <linux/mm.h>
@@ -14,6 +14,7 @@
 int tmem_credits_init(struct tmem_device *dev)
 {
 	spin_lock_init(&dev->credit_lock);
+	init_waitqueue_head(&dev->credit_wait);
 	dev->hand = kvcalloc(dev->slot_count, sizeof(*dev->hand), GFP_KERNEL);
 	dev->in_hand = kvcalloc(BITS_TO_LONGS(dev->slot_count), sizeof(long), GFP_KERNEL);
 	dev->held = kvcalloc(BITS_TO_LONGS(dev->slot_count), sizeof(long), GFP_KERNEL);
@@ -63,41 +64,83 @@ static bool tmem_credit_from_ring(struct tmem_device *dev, u32 *slot)
 /* Takes a credit. Returns false when there is none. */
 bool tmem_credit_take(struct tmem_device *dev, u32 *slot)
 {
+	unsigned long flags;
 	bool found = true;
 
-	spin_lock(&dev->credit_lock);
+	spin_lock_irqsave(&dev->credit_lock, flags);
 	if (dev->hand_count)
 		*slot = dev->hand[--dev->hand_count];
 	else
 		found = tmem_credit_from_ring(dev, slot);
-	spin_unlock(&dev->credit_lock);
+	spin_unlock_irqrestore(&dev->credit_lock, flags);
 	return found;
+}
+
+/*
+ * As tmem_credit_take(), but where all slots of a staged transport are on their way it waits for
+ * one to come back: the host has room, so refusing would only be haste. May sleep. @timeout in
+ * jiffies.
+ */
+bool tmem_credit_wait(struct tmem_device *dev, u32 *slot, unsigned long timeout)
+{
+	bool found = tmem_credit_take(dev, slot);
+
+	if (found || !READ_ONCE(dev->credits_due))
+		return found;
+	wait_event_timeout(dev->credit_wait,
+			   (found = tmem_credit_take(dev, slot)) || !READ_ONCE(dev->credits_due),
+			   timeout);
+	return found;
+}
+
+/*
+ * Takes a slot that an answer says is ours, which tmem_credit_return() then keeps. False when it
+ * cannot be: no such slot, or one that is ours already or holds a page of ours.
+ */
+bool tmem_credit_claim(struct tmem_device *dev, u32 slot)
+{
+	unsigned long flags;
+	bool good;
+
+	spin_lock_irqsave(&dev->credit_lock, flags);
+	good = slot < dev->slot_count && !test_bit(slot, dev->held) &&
+	       !__test_and_set_bit(slot, dev->in_hand);
+	spin_unlock_irqrestore(&dev->credit_lock, flags);
+	if (!good)
+		atomic64_inc(&dev->counters.host_errors);
+	return good;
 }
 
 /* Keeps a slot that is ours and was not put after all. */
 void tmem_credit_return(struct tmem_device *dev, u32 slot)
 {
-	spin_lock(&dev->credit_lock);
+	unsigned long flags;
+
+	spin_lock_irqsave(&dev->credit_lock, flags);
 	if (!WARN_ON_ONCE(dev->hand_count == dev->slot_count)) {
 		clear_bit(slot, dev->held);
 		__set_bit(slot, dev->in_hand);
 		dev->hand[dev->hand_count++] = slot;
 	}
-	spin_unlock(&dev->credit_lock);
+	spin_unlock_irqrestore(&dev->credit_lock, flags);
 }
 
 /* The slot is the host's again. Call before the put is posted: the host may promise it at once. */
 void tmem_credit_spend(struct tmem_device *dev, u32 slot)
 {
-	spin_lock(&dev->credit_lock);
+	unsigned long flags;
+
+	spin_lock_irqsave(&dev->credit_lock, flags);
 	__clear_bit(slot, dev->in_hand);
-	spin_unlock(&dev->credit_lock);
+	spin_unlock_irqrestore(&dev->credit_lock, flags);
 }
 
 /* The slot holds a page of ours: a promise of it before its release is a host bug. */
 void tmem_credit_hold(struct tmem_device *dev, u32 slot)
 {
-	set_bit(slot, dev->held);
+	/* A staged slot is promised again once its put is answered, as it should be. */
+	if (!dev->transport->staged)
+		set_bit(slot, dev->held);
 }
 
 /* The page is of no use any more. Call before its flush is posted. Any context. */

@@ -8,6 +8,7 @@
  */
 #include <linux/bitmap.h>
 #include <linux/jiffies.h>
+#include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
@@ -42,7 +43,8 @@ int tmem_queues_init(struct tmem_device *dev, void *first, u32 stride, u32 entri
 		queue->descriptors = start + sizeof(*queue->control);
 		queue->replies = (void *)(queue->descriptors + entries);
 		queue->busy = bitmap_zalloc(entries, GFP_KERNEL);
-		if (!queue->busy)
+		queue->into = kvcalloc(entries, sizeof(*queue->into), GFP_KERNEL);
+		if (!queue->busy || !queue->into)
 			return -ENOMEM;
 		WRITE_ONCE(queue->control->tail, 0);
 		WRITE_ONCE(queue->control->guest_sleep, 0);
@@ -56,8 +58,10 @@ void tmem_queues_free(struct tmem_device *dev)
 
 	if (!dev->queues)
 		return;
-	for (i = 0; i < dev->queue_count; i++)
+	for (i = 0; i < dev->queue_count; i++) {
 		bitmap_free(dev->queues[i].busy);
+		kvfree(dev->queues[i].into);
+	}
 	kfree(dev->queues);
 	dev->queues = NULL;
 }
@@ -104,13 +108,9 @@ static void tmem_queue_kick(struct tmem_device *dev)
 	dev->transport->ring(dev->transport_data);
 }
 
-/*
- * Posts a descriptor. Any context, interrupts on or off. With @wait the reply's place is kept
- * until tmem_queue_reap() or tmem_queue_abandon(). @sequence may be NULL. Returns 0, or
- * -EAGAIN when the queue has no room.
- */
-int tmem_queue_post(struct tmem_device *dev, struct tmem_queue *queue,
-		    const struct tmem_descriptor *descriptor, bool wait, u32 *sequence)
+static int tmem_queue_push(struct tmem_device *dev, struct tmem_queue *queue,
+			   const struct tmem_descriptor *descriptor, bool wait, void *into,
+			   u32 *sequence)
 {
 	struct tmem_descriptor *to;
 	unsigned long flags;
@@ -128,6 +128,7 @@ int tmem_queue_post(struct tmem_device *dev, struct tmem_queue *queue,
 	*to = *descriptor;
 	to->sequence = cpu_to_le32(tail);
 	to->epoch = cpu_to_le32(dev->guest_epoch);
+	queue->into[place] = into;
 	if (wait)
 		__set_bit(place, queue->busy);
 	queue->tail = tail + 1;
@@ -138,6 +139,52 @@ int tmem_queue_post(struct tmem_device *dev, struct tmem_queue *queue,
 		*sequence = tail;
 	tmem_queue_kick(dev);
 	return 0;
+}
+
+/*
+ * Posts a descriptor. Any context, interrupts on or off. With @wait the reply's place is kept
+ * until tmem_queue_reap() or tmem_queue_abandon(). @sequence may be NULL. Returns 0, or
+ * -EAGAIN when the queue has no room.
+ */
+int tmem_queue_post(struct tmem_device *dev, struct tmem_queue *queue,
+		    const struct tmem_descriptor *descriptor, bool wait, u32 *sequence)
+{
+	return tmem_queue_push(dev, queue, descriptor, wait, NULL, sequence);
+}
+
+/*
+ * Posts a get whose answer somebody waits for. With a staged transport its page is copied to @into
+ * before the answer is there, unless the wait was abandoned. Otherwise as tmem_queue_post().
+ */
+int tmem_queue_post_get(struct tmem_device *dev, struct tmem_queue *queue,
+			const struct tmem_descriptor *descriptor, void *into, u32 *sequence)
+{
+	return tmem_queue_push(dev, queue, descriptor, true, into, sequence);
+}
+
+/*
+ * The host's part, for a link that plays it: answers the oldest descriptor, which is there. @page
+ * is that of a get that hit, or NULL. Process context.
+ */
+void tmem_queue_deliver(struct tmem_queue *queue, const struct tmem_reply *reply, const void *page)
+{
+	unsigned long flags;
+	bool asleep;
+	u32 place;
+	u32 head;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	head = le32_to_cpu(queue->control->head);
+	place = tmem_queue_place(queue, head);
+	queue->replies[place] = *reply;
+	if (page && test_bit(place, queue->busy) && queue->into[place])
+		memcpy(queue->into[place], page, TMEM_PAGE_BYTES);
+	/* The reply and the page before the head that covers them. */
+	smp_store_release(&queue->control->head, cpu_to_le32(head + 1));
+	asleep = queue->sleepers;
+	spin_unlock_irqrestore(&queue->lock, flags);
+	if (asleep)
+		wake_up_all(&queue->wait);
 }
 
 static bool tmem_queue_answered(struct tmem_queue *queue, u32 sequence)
@@ -201,7 +248,10 @@ int tmem_queue_wait(struct tmem_device *dev, struct tmem_queue *queue, u32 seque
 	DEFINE_WAIT(wait);
 	int ret = 0;
 
-	if (tmem_queue_spin(queue, sequence))
+	/* A link's answer takes a thread of this kernel, which spinning would only keep away. */
+	if (!dev->transport->staged && tmem_queue_spin(queue, sequence))
+		return 0;
+	if (tmem_queue_answered(queue, sequence))
 		return 0;
 	atomic64_inc(&dev->counters.sleeps);
 	tmem_queue_count_sleeper(queue, 1);

@@ -3,12 +3,12 @@
  * The guest's side of tmem: what its files share.
  *
  * Layers, each of which knows only the one beneath it: front ends (frontend_*.c) turn a kernel
- * hook into a tmem operation (tmem_op.c), which takes a credit (credit.c), posts on a queue
- * (queue.c) and rings over a transport (transport_*.c). PROTOCOL.md is the text that all of it
- * follows.
+ * hook into a tmem operation (tmem_op.c; those that keep a range of pages by way of area.c), which
+ * takes a credit (credit.c), posts on a queue (queue.c) and rings over a transport (transport_*.c).
+ * PROTOCOL.md is the text that all of it follows.
  *
- * There is one device, made at probe and never freed while the module lives: frontswap cannot
- * be unregistered, so a hook may come at any time.
+ * There is one device, made at probe and not freed before the front ends are gone; frontswap cannot
+ * be unregistered, so with it a hook may come at any time.
  */
 #ifndef TMEM_H
 #define TMEM_H
@@ -40,9 +40,18 @@ struct tmem_counters {
 	atomic64_t refused_other;	/* compound page, no pool, bad key, flush pending */
 	atomic64_t gets;		/* gets that hit */
 	atomic64_t untold_gets;		/* of those, direct ones that the host was not told of */
+	atomic64_t failed_over;		/* loads left to the disk, which has the page too */
 	atomic64_t lost;		/* gets of a page that we put and the host does not have */
 	atomic64_t flushes;		/* flushes posted */
 	atomic64_t flushes_deferred;	/* of those, first left to the worker: the queue was full */
+	atomic64_t ephemeral_puts;	/* puts posted to ephemeral pools */
+	atomic64_t ephemeral_refused;	/* pages that were not put there */
+	atomic64_t ephemeral_gets;	/* gets from there that hit */
+	atomic64_t ephemeral_misses;	/* gets that the host has answered with a miss */
+	atomic64_t ephemeral_unasked;	/* gets that missed without a word to the host */
+	atomic64_t ephemeral_flushes;	/* flushes of pages there */
+	atomic64_t ephemeral_object_flushes;	/* flushes of whole objects there */
+	atomic64_t voided;		/* pools dropped: a flush found no room */
 	atomic64_t doorbells;		/* times that we rang the host */
 	atomic64_t interrupts;		/* times that the host rang us */
 	atomic64_t sleeps;		/* waits that did not end while spinning */
@@ -58,6 +67,7 @@ struct tmem_queue {
 	struct tmem_descriptor *descriptors;	/* shared */
 	struct tmem_reply *replies;	/* shared */
 	unsigned long *busy;		/* places whose reply is yet to be read; under lock */
+	void **into;			/* by place: where a get's page goes, staged; under lock */
 	u32 tail;			/* descriptors posted; under lock */
 	u32 entries;			/* power of two */
 	u32 sleep_count;		/* last value of guest_sleep; under lock */
@@ -66,10 +76,17 @@ struct tmem_queue {
 	wait_queue_head_t wait;		/* woken by the host's interrupt */
 };
 
-/* How a device wakes its host. */
+/* A way to a host. */
 struct tmem_transport {
-	const char *name;			/* shown in debugfs */
-	void (*ring)(void *transport);		/* any context */
+	const char *name;			/* as in the module parameter transport */
+	int (*init)(void);			/* may sleep; publishes a device if it finds one */
+	void (*exit)(void);			/* may sleep; takes the device back */
+	void (*ring)(void *transport);		/* wakes the host; any context */
+	/*
+	 * Slots only carry pages over: each is ours again once its put is answered, and the page
+	 * of a get is copied to whoever waits before the answer is there.
+	 */
+	bool staged;
 };
 
 /* The one tmem device of this guest. */
@@ -82,7 +99,7 @@ struct tmem_device {
 	u32 host_epoch;			/* the host's life when we attached */
 	u32 features;			/* negotiated feature bits */
 
-	spinlock_t credit_lock;		/* covers the credit fields below; process context only */
+	spinlock_t credit_lock;		/* covers the credit fields below; irq-safe */
 	__le32 *credit_ring;		/* shared */
 	u32 credit_entries;		/* power of two */
 	u32 credit_head;		/* slots taken off the ring */
@@ -90,13 +107,30 @@ struct tmem_device {
 	u32 hand_count;			/* slots on that stack */
 	unsigned long *in_hand;		/* a bit a slot: promised to us and not yet put */
 	unsigned long *held;		/* a bit a slot: holds a page of ours; atomic */
+	bool credits_due;		/* staged: answers on their way will bring some */
+	wait_queue_head_t credit_wait;	/* staged: woken when some have come */
 	void *slots;			/* shared: slot 0 */
 	u32 slot_count;			/* slots of TMEM_PAGE_BYTES */
+	u32 host_pages;			/* pages that the host has room for */
 
 	u32 rung_for;			/* value of host_sleep for which we rang last */
 	const struct tmem_transport *transport;	/* how to ring */
 	void *transport_data;		/* its argument */
 	struct tmem_counters counters;	/* for debugfs */
+};
+
+/* A way for the kernel's pages to reach us. */
+struct tmem_front_end {
+	const char *name;		/* as in the module parameter front_end */
+	int (*init)(void);		/* may sleep; 0 or a negative errno, said in the log */
+	void (*exit)(void);		/* may sleep; NULL: cannot be taken back */
+};
+
+/* What became of a load. */
+enum tmem_load {
+	TMEM_LOAD_ABSENT,	/* not here: read the disk */
+	TMEM_LOAD_FILLED,	/* the page has its bytes */
+	TMEM_LOAD_FAILED,	/* here, but not to be had: the fault must fail */
 };
 
 /* A key: pool, object, page within the object. */
@@ -108,6 +142,7 @@ struct tmem_key {
 
 extern unsigned int tmem_spin_us;
 extern unsigned int tmem_put_timeout_ms;
+extern unsigned int tmem_get_timeout_ms;
 extern bool tmem_posted_puts;
 extern bool tmem_direct_gets;
 
@@ -121,6 +156,9 @@ void tmem_queues_free(struct tmem_device *dev);
 struct tmem_queue *tmem_queue_of(struct tmem_device *dev, const struct tmem_key *key);
 int tmem_queue_post(struct tmem_device *dev, struct tmem_queue *queue,
 		    const struct tmem_descriptor *descriptor, bool wait, u32 *sequence);
+int tmem_queue_post_get(struct tmem_device *dev, struct tmem_queue *queue,
+			const struct tmem_descriptor *descriptor, void *into, u32 *sequence);
+void tmem_queue_deliver(struct tmem_queue *queue, const struct tmem_reply *reply, const void *page);
 int tmem_queue_wait(struct tmem_device *dev, struct tmem_queue *queue, u32 sequence,
 		    unsigned long timeout);
 int tmem_queue_wait_room(struct tmem_device *dev, struct tmem_queue *queue, unsigned long timeout);
@@ -134,6 +172,8 @@ void tmem_queue_interrupt(struct tmem_device *dev, u32 number);
 int tmem_credits_init(struct tmem_device *dev);
 void tmem_credits_free(struct tmem_device *dev);
 bool tmem_credit_take(struct tmem_device *dev, u32 *slot);
+bool tmem_credit_wait(struct tmem_device *dev, u32 *slot, unsigned long timeout);
+bool tmem_credit_claim(struct tmem_device *dev, u32 slot);
 void tmem_credit_return(struct tmem_device *dev, u32 slot);
 void tmem_credit_spend(struct tmem_device *dev, u32 slot);
 void tmem_credit_hold(struct tmem_device *dev, u32 slot);
@@ -141,22 +181,109 @@ void tmem_credit_release(struct tmem_device *dev, u32 slot);
 void *tmem_slot(struct tmem_device *dev, u32 slot);
 
 /* tmem_op.c */
+void tmem_describe(struct tmem_descriptor *descriptor, u32 command, const struct tmem_key *key);
+int tmem_take_page(struct tmem_device *dev, struct page *page, u32 slot);
 int tmem_new_pool(struct tmem_device *dev, u32 flags);
 int tmem_destroy_pool(struct tmem_device *dev, s32 pool);
 int tmem_put_page(struct tmem_device *dev, const struct tmem_key *key, struct page *page,
 		  u32 *slot);
-int tmem_get_page(struct tmem_device *dev, const struct tmem_key *key, struct page *page);
+int tmem_get_page(struct tmem_device *dev, const struct tmem_key *key, struct page *page,
+		  unsigned long timeout);
 void tmem_get_direct(struct tmem_device *dev, const struct tmem_key *key, struct page *page,
 		     u32 slot);
 int tmem_flush_page(struct tmem_device *dev, const struct tmem_key *key);
 bool tmem_accepts_puts(struct tmem_device *dev);
+int tmem_call_raw(struct tmem_device *dev, u32 command, const struct tmem_key *key, u32 flags,
+		  struct page *page);
 
-/* transport_ivshmem.c */
-int tmem_ivshmem_init(void);
-void tmem_ivshmem_exit(void);
+/* ephemeral.c */
+struct tmem_queue *tmem_ephemeral_queue(struct tmem_device *dev, const struct tmem_key *key);
+bool tmem_ephemeral_fill(struct tmem_device *dev, struct page *page, u32 *slot);
+int tmem_ephemeral_put(struct tmem_device *dev, const struct tmem_key *key, u32 slot);
+int tmem_ephemeral_flush(struct tmem_device *dev, const struct tmem_key *key, bool object);
+int tmem_ephemeral_ask(struct tmem_device *dev, const struct tmem_key *key, struct page *page,
+		       u32 *sequence);
+int tmem_ephemeral_answer(struct tmem_device *dev, struct tmem_queue *queue, u32 sequence,
+			  struct page *page);
+bool tmem_ephemeral_reap(struct tmem_device *dev);
 
-/* frontend_frontswap.c */
-int tmem_frontswap_init(void);
+/* pending.c: callers hold a lock, interrupts off, but for init and exit */
+int tmem_pending_init(void);
+void tmem_pending_exit(void);
+bool tmem_pending_has(const struct tmem_key *key, bool object);
+bool tmem_pending_add(const struct tmem_key *key, bool object);
+int tmem_pending_post(struct tmem_device *dev);
+void tmem_pending_drop_pool(s32 pool);
+
+/* present.c */
+u8 *tmem_present_alloc(void);
+void tmem_present_clear(u8 *present);
+bool tmem_present_maybe(u8 *present, const struct tmem_key *key, bool object);
+void tmem_present_add(u8 *present, const struct tmem_key *key);
+void tmem_present_remove(u8 *present, const struct tmem_key *key);
+
+/* region.c */
+struct device;
+int tmem_region_check(struct device *parent, struct tmem_header *header, size_t bytes);
+int tmem_region_lay_out(struct tmem_device *dev);
+
+/* transport_*.c */
+extern const struct tmem_transport tmem_ivshmem;
+extern const struct tmem_transport tmem_serial;
+
+/*
+ * area.c: areas are numbered by swap type; the block front end's disks come after those.
+ */
+#define TMEM_BLOCKS_MAX		4
+#define TMEM_AREA_BLOCK		32
+#define TMEM_AREAS		(TMEM_AREA_BLOCK + TMEM_BLOCKS_MAX)
+#define TMEM_SECTORS_PER_PAGE	(PAGE_SIZE >> SECTOR_SHIFT)
+
+int tmem_areas_init(void);
+void tmem_areas_exit(void);
+void tmem_area_on(unsigned int number, unsigned long slots);
+void tmem_area_off(unsigned int number);
+bool tmem_area_is_on(unsigned int number);
+bool tmem_area_has_pool(s32 pool);
+bool tmem_area_store(unsigned int number, pgoff_t offset, struct page *page);
+enum tmem_load tmem_area_load(unsigned int number, pgoff_t offset, struct page *page,
+			      bool may_fail);
+enum tmem_load tmem_area_try_load(unsigned int number, pgoff_t offset, struct page *page);
+void tmem_area_forget(unsigned int number, pgoff_t offset);
+
+/* failstop.c: only with frontswap */
+struct swap_info_struct;
+int tmem_failstop_init(void);
+void tmem_failstop_exit(void);
+bool tmem_failstop_covers(const struct swap_info_struct *info);
+void tmem_failstop_unwrite(const struct swap_info_struct *info, pgoff_t offset);
+
+/* frontswap_modes.c */
+extern bool tmem_writethrough;
+extern bool tmem_exclusive_gets;
+extern struct swap_info_struct **tmem_swap_info;
+int tmem_modes_init(void);
+int tmem_modes_check(void);
+int tmem_shrink(u64 target);
+
+/* frontend_*.c: Kbuild takes those that the kernel has a hook for. */
+extern const struct tmem_front_end tmem_frontswap_front_end;
+extern const struct tmem_front_end tmem_zswap_front_end;
+extern const struct tmem_front_end tmem_block_front_end;
+extern const struct tmem_front_end tmem_cleancache_front_end;
+
+#ifdef CONFIG_CLEANCACHE
+bool tmem_cleancache_has_pool(s32 pool);
+#else
+static inline bool tmem_cleancache_has_pool(s32 pool)
+{
+	return false;
+}
+#endif
+
+/* hypercall.c */
+int tmem_hypercall_init(void);
+void tmem_hypercall_exit(void);
 
 /* histogram.c */
 void tmem_histogram_add(enum tmem_latency which, u64 ns);

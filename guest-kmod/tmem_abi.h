@@ -25,6 +25,10 @@
 #define TMEM_PAGE_BYTES                 4096
 #define TMEM_SPEC_VERSION               1
 #define TMEM_REPLY_SLOT_GRANTED         0x80000000u
+#define TMEM_FRAME_MAGIC                0x52464d54u
+#define TMEM_FRAME_PAYLOAD_MAX          0x10000u
+#define TMEM_FRAME_STATUS_REFUSE        256
+#define TMEM_FRAME_STATUS_FAULT_SHIFT   16
 
 /* Commands, with Xen's numbers. */
 #define TMEM_CMD_CONTROL                0
@@ -65,6 +69,16 @@
 #define TMEM_FAULT_EPOCH                3
 #define TMEM_FAULT_SLOT                 4
 #define TMEM_FAULT_CREDIT_RANGE         5
+#define TMEM_FAULT_FRAME                6
+
+/* What a frame carries. */
+#define TMEM_FRAME_HELLO                1
+#define TMEM_FRAME_WELCOME              2
+#define TMEM_FRAME_OPERATIONS           3
+#define TMEM_FRAME_REPLIES              4
+#define TMEM_FRAME_RESYNC               5
+#define TMEM_FRAME_STATUS               6
+#define TMEM_FRAME_GOODBYE              7
 
 /* Page 0 of the shared region. Identity first, then one cache line per writer and purpose. */
 struct tmem_header {
@@ -186,6 +200,58 @@ struct tmem_reply {
 	__le32 epoch;
 };
 
+/* Before each run of bytes over a stream; `length` bytes of payload follow. */
+struct tmem_frame {
+	/* sender: FRAME_MAGIC */
+	__le32 magic;
+	/* sender: FRAME_* */
+	__le32 kind;
+	/* sender: bytes of payload */
+	__le32 length;
+	/* sender: guest life */
+	__le32 epoch;
+	/* sender: host: puts let so far */
+	__le32 credits;
+	/* sender: host: see below */
+	__le32 status;
+	/* sender: of the six words before */
+	__le32 head_crc;
+	/* sender: of the payload */
+	__le32 payload_crc;
+};
+
+/* Payload of HELLO. */
+struct tmem_hello {
+	/* guest: protocol version */
+	__le32 version;
+	/* guest: bits it would use */
+	__le32 features;
+};
+
+/* Payload of WELCOME. */
+struct tmem_welcome {
+	/* host: protocol version */
+	__le32 version;
+	/* host: bits in use */
+	__le32 features;
+	/* host: host life */
+	__le32 host_epoch;
+	/* host: power of two */
+	__le32 queue_count;
+	/* host: power of two */
+	__le32 queue_entries;
+	/* host: pages it has room for */
+	__le32 slot_count;
+};
+
+/* Before each descriptor or reply in a frame; a page follows those where `pages` is 1. */
+struct tmem_frame_item {
+	/* sender: number of the queue */
+	__le32 queue;
+	/* sender: 0 or 1 */
+	__le32 pages;
+};
+
 TMEM_ABI_ASSERT(sizeof(struct tmem_header) == 4096);
 TMEM_ABI_ASSERT(offsetof(struct tmem_header, magic_lo) == 0x0);
 TMEM_ABI_ASSERT(offsetof(struct tmem_header, magic_hi) == 0x4);
@@ -233,5 +299,27 @@ TMEM_ABI_ASSERT(offsetof(struct tmem_reply, result) == 0x0);
 TMEM_ABI_ASSERT(offsetof(struct tmem_reply, slot) == 0x4);
 TMEM_ABI_ASSERT(offsetof(struct tmem_reply, sequence) == 0x8);
 TMEM_ABI_ASSERT(offsetof(struct tmem_reply, epoch) == 0xc);
+TMEM_ABI_ASSERT(sizeof(struct tmem_frame) == 32);
+TMEM_ABI_ASSERT(offsetof(struct tmem_frame, magic) == 0x0);
+TMEM_ABI_ASSERT(offsetof(struct tmem_frame, kind) == 0x4);
+TMEM_ABI_ASSERT(offsetof(struct tmem_frame, length) == 0x8);
+TMEM_ABI_ASSERT(offsetof(struct tmem_frame, epoch) == 0xc);
+TMEM_ABI_ASSERT(offsetof(struct tmem_frame, credits) == 0x10);
+TMEM_ABI_ASSERT(offsetof(struct tmem_frame, status) == 0x14);
+TMEM_ABI_ASSERT(offsetof(struct tmem_frame, head_crc) == 0x18);
+TMEM_ABI_ASSERT(offsetof(struct tmem_frame, payload_crc) == 0x1c);
+TMEM_ABI_ASSERT(sizeof(struct tmem_hello) == 8);
+TMEM_ABI_ASSERT(offsetof(struct tmem_hello, version) == 0x0);
+TMEM_ABI_ASSERT(offsetof(struct tmem_hello, features) == 0x4);
+TMEM_ABI_ASSERT(sizeof(struct tmem_welcome) == 24);
+TMEM_ABI_ASSERT(offsetof(struct tmem_welcome, version) == 0x0);
+TMEM_ABI_ASSERT(offsetof(struct tmem_welcome, features) == 0x4);
+TMEM_ABI_ASSERT(offsetof(struct tmem_welcome, host_epoch) == 0x8);
+TMEM_ABI_ASSERT(offsetof(struct tmem_welcome, queue_count) == 0xc);
+TMEM_ABI_ASSERT(offsetof(struct tmem_welcome, queue_entries) == 0x10);
+TMEM_ABI_ASSERT(offsetof(struct tmem_welcome, slot_count) == 0x14);
+TMEM_ABI_ASSERT(sizeof(struct tmem_frame_item) == 8);
+TMEM_ABI_ASSERT(offsetof(struct tmem_frame_item, queue) == 0x0);
+TMEM_ABI_ASSERT(offsetof(struct tmem_frame_item, pages) == 0x4);
 
 #endif /* TMEM_ABI_H */

@@ -6,20 +6,21 @@
  * a page that was put never returns other bytes: it waits, however long the host is away.
  */
 #include <linux/delay.h>
-#include <linux/highmem.h>
 #include <linux/jiffies.h>
+#include <linux/mm.h>
 #include <linux/printk.h>
 #include <linux/timekeeping.h>
 
+#include "compat.h"
 #include "tmem.h"
 
 /* How long swapon and swapoff wait for the host. */
 #define TMEM_POOL_TIMEOUT	(10 * HZ)
 /* How often a get that waits says so. */
-#define TMEM_GET_REPORT		(30 * HZ)
+#define TMEM_GET_REPORT		(30UL * HZ)
 
-static void tmem_describe(struct tmem_descriptor *descriptor, u32 command,
-			  const struct tmem_key *key)
+/* Fills in a descriptor of a key. Any context. */
+void tmem_describe(struct tmem_descriptor *descriptor, u32 command, const struct tmem_key *key)
 {
 	int i;
 
@@ -139,11 +140,11 @@ int tmem_put_page(struct tmem_device *dev, const struct tmem_key *key, struct pa
 	int ret;
 
 	if (!tmem_accepts_puts(dev) || tmem_queue_is_stalled(queue) ||
-	    !tmem_credit_take(dev, slot)) {
+	    !tmem_credit_wait(dev, slot, msecs_to_jiffies(tmem_put_timeout_ms))) {
 		atomic64_inc(&dev->counters.refused_credit);
 		return -EBUSY;
 	}
-	memcpy_from_page(tmem_slot(dev, *slot), page, 0, PAGE_SIZE);
+	memcpy(tmem_slot(dev, *slot), page_address(page), PAGE_SIZE);
 	tmem_describe(&descriptor, TMEM_CMD_PUT_PAGE, key);
 	descriptor.slot = cpu_to_le32(*slot);
 	/* A posted put always succeeds; an answered one holds its slot once the host says so. */
@@ -164,51 +165,127 @@ int tmem_put_page(struct tmem_device *dev, const struct tmem_key *key, struct pa
 	return 1;
 }
 
-/* Posts a get and waits until it is answered, however long that takes; says so now and then. */
+/*
+ * Posts a get and waits for the answer up to @timeout jiffies (MAX_SCHEDULE_TIMEOUT: however long
+ * it takes); says so now and then. May sleep. Returns 0, -EIO or -ETIMEDOUT.
+ */
 static int tmem_get_answer(struct tmem_device *dev, struct tmem_queue *queue,
-			   const struct tmem_descriptor *descriptor, s32 *result, u32 *slot)
+			   const struct tmem_descriptor *descriptor, struct page *page,
+			   unsigned long timeout, s32 *result, u32 *slot)
 {
+	bool for_ever = timeout == MAX_SCHEDULE_TIMEOUT;
+	unsigned long end = jiffies + timeout;
 	u32 sequence;
 
-	while (tmem_queue_post(dev, queue, descriptor, true, &sequence)) {
-		tmem_queue_wait_room(dev, queue, TMEM_GET_REPORT);
+	while (tmem_queue_post_get(dev, queue, descriptor, page_address(page), &sequence)) {
+		if (tmem_queue_wait_room(dev, queue, min(timeout, TMEM_GET_REPORT)) &&
+		    !for_ever && time_after(jiffies, end))
+			return -ETIMEDOUT;
 		cond_resched();
 	}
-	while (tmem_queue_wait(dev, queue, sequence, TMEM_GET_REPORT))
+	while (tmem_queue_wait(dev, queue, sequence, min(timeout, TMEM_GET_REPORT))) {
+		if (!for_ever && time_after(jiffies, end)) {
+			tmem_queue_abandon(queue, sequence);
+			return -ETIMEDOUT;
+		}
 		pr_warn_ratelimited("tmem: the host does not answer; a page that it holds is needed\n");
+	}
 	return tmem_queue_reap(dev, queue, sequence, result, slot);
 }
 
 /*
- * Copies the page under @key from the host into @page. May sleep, with the page locked.
- * Returns 1, 0 when the host has no such page, or -EIO when its answer made no sense.
+ * Copies a page from the slot that a reply names, and keeps the slot if it is ours with it. Any
+ * context. Returns 0, or -EIO for a slot that cannot be.
  */
-int tmem_get_page(struct tmem_device *dev, const struct tmem_key *key, struct page *page)
+int tmem_take_page(struct tmem_device *dev, struct page *page, u32 slot)
+{
+	bool ours = slot & TMEM_REPLY_SLOT_GRANTED;
+
+	slot &= ~TMEM_REPLY_SLOT_GRANTED;
+	if (ours && !tmem_credit_claim(dev, slot))
+		return -EIO;
+	if (slot >= dev->slot_count) {
+		atomic64_inc(&dev->counters.host_errors);
+		return -EIO;
+	}
+	memcpy(page_address(page), tmem_slot(dev, slot), PAGE_SIZE);
+	if (ours)
+		tmem_credit_return(dev, slot);
+	return 0;
+}
+
+/*
+ * Copies the page under @key from the host into @page. May sleep, with the page locked; waits up to
+ * @timeout jiffies, or for ever with MAX_SCHEDULE_TIMEOUT. Returns 1, 0 when the host has no such
+ * page, the host's own errno, -EIO when its answer made no sense, -ETIMEDOUT when there was none.
+ */
+int tmem_get_page(struct tmem_device *dev, const struct tmem_key *key, struct page *page,
+		  unsigned long timeout)
 {
 	struct tmem_queue *queue = tmem_queue_of(dev, key);
 	struct tmem_descriptor descriptor;
 	u64 start = ktime_get_mono_fast_ns();
 	s32 result;
-	bool ours;
 	u32 slot;
+	int ret;
 
 	tmem_describe(&descriptor, TMEM_CMD_GET_PAGE, key);
-	if (tmem_get_answer(dev, queue, &descriptor, &result, &slot))
-		return -EIO;
+	ret = tmem_get_answer(dev, queue, &descriptor, page, timeout, &result, &slot);
+	if (ret)
+		return ret;
 	if (result != 1)
-		return 0;
-	ours = slot & TMEM_REPLY_SLOT_GRANTED;
-	slot &= ~TMEM_REPLY_SLOT_GRANTED;
-	if (slot >= dev->slot_count) {
-		atomic64_inc(&dev->counters.host_errors);
+		return result < 0 ? result : 0;
+	if (!dev->transport->staged && tmem_take_page(dev, page, slot))
 		return -EIO;
-	}
-	memcpy_to_page(page, 0, tmem_slot(dev, slot), PAGE_SIZE);
-	if (ours)
-		tmem_credit_return(dev, slot);
 	tmem_histogram_add(TMEM_LATENCY_GET, ktime_get_mono_fast_ns() - start);
 	atomic64_inc(&dev->counters.gets);
 	return 1;
+}
+
+/* As tmem_put_page(), but the slot is not ours to read later, and the answer is the host's own. */
+static int tmem_put_raw(struct tmem_device *dev, const struct tmem_key *key, struct page *page)
+{
+	struct tmem_queue *queue = tmem_queue_of(dev, key);
+	struct tmem_descriptor descriptor;
+	u32 sequence;
+	s32 result;
+	u32 slot;
+
+	if (!tmem_accepts_puts(dev) || tmem_queue_is_stalled(queue) ||
+	    !tmem_credit_take(dev, &slot))
+		return -ENOMEM;
+	memcpy(tmem_slot(dev, slot), page_address(page), PAGE_SIZE);
+	tmem_describe(&descriptor, TMEM_CMD_PUT_PAGE, key);
+	descriptor.slot = cpu_to_le32(slot);
+	if (tmem_post_put(dev, queue, &descriptor, slot, true, &sequence))
+		return -ETIMEDOUT;
+	if (tmem_queue_wait(dev, queue, sequence, msecs_to_jiffies(tmem_put_timeout_ms))) {
+		WRITE_ONCE(queue->stalled, true);
+		tmem_queue_abandon(queue, sequence);
+		return -ETIMEDOUT;
+	}
+	return tmem_queue_reap(dev, queue, sequence, &result, &slot) ?: result;
+}
+
+/*
+ * Sends any operation with any arguments and waits for its answer. May sleep. @page is one page for
+ * a put or a get and not looked at otherwise; @flags are a new pool's. Returns the host's result,
+ * -ENOMEM for a put that got no credit, -ETIMEDOUT or -EIO.
+ */
+int tmem_call_raw(struct tmem_device *dev, u32 command, const struct tmem_key *key, u32 flags,
+		  struct page *page)
+{
+	struct tmem_descriptor descriptor;
+
+	switch (command) {
+	case TMEM_CMD_PUT_PAGE:
+		return tmem_put_raw(dev, key, page);
+	case TMEM_CMD_GET_PAGE:
+		return tmem_get_page(dev, key, page, msecs_to_jiffies(tmem_get_timeout_ms));
+	}
+	tmem_describe(&descriptor, command, key);
+	descriptor.flags = cpu_to_le32(flags);
+	return tmem_call(dev, key, &descriptor, TMEM_POOL_TIMEOUT);
 }
 
 /*
@@ -222,7 +299,7 @@ void tmem_get_direct(struct tmem_device *dev, const struct tmem_key *key, struct
 	struct tmem_descriptor descriptor;
 	u64 start = ktime_get_mono_fast_ns();
 
-	memcpy_to_page(page, 0, tmem_slot(dev, slot), PAGE_SIZE);
+	memcpy(page_address(page), tmem_slot(dev, slot), PAGE_SIZE);
 	tmem_histogram_add(TMEM_LATENCY_GET, ktime_get_mono_fast_ns() - start);
 	atomic64_inc(&dev->counters.gets);
 	tmem_describe(&descriptor, TMEM_CMD_GET_PAGE, key);

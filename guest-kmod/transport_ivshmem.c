@@ -3,13 +3,11 @@
  * The ivshmem transport: QEMU's ivshmem-doorbell device (docs/specs/ivshmem-spec), revision 1.
  *
  * BAR 0 has the doorbell, BAR 2 is the region, MSI-X vector i wakes the waiters of queue i.
- * Every number in the header is checked against the BAR before it is used (PROTOCOL.md section
- * 3).
  */
 #include <linux/delay.h>
 #include <linux/interrupt.h>
 #include <linux/io.h>
-#include <linux/log2.h>
+#include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/random.h>
 #include <linux/slab.h>
@@ -36,18 +34,6 @@ struct tmem_ivshmem {
 	} irqs[TMEM_QUEUES_MAX];	/* one a queue */
 };
 
-/* The header's geometry, each word read once. */
-struct tmem_geometry {
-	u32 queue_count;	/* power of two */
-	u32 queue_entries;	/* power of two */
-	u32 queue_offset;	/* bytes */
-	u32 queue_stride;	/* bytes */
-	u32 credit_offset;	/* bytes */
-	u32 credit_entries;	/* power of two */
-	u32 slot_page;		/* pages */
-	u32 slot_count;		/* slots */
-};
-
 static void tmem_ivshmem_ring(void *transport)
 {
 	struct tmem_ivshmem *ivshmem = transport;
@@ -55,99 +41,12 @@ static void tmem_ivshmem_ring(void *transport)
 	iowrite32(ivshmem->doorbell, ivshmem->registers + TMEM_REG_DOORBELL);
 }
 
-static const struct tmem_transport tmem_ivshmem_transport = {
-	.name = "ivshmem",
-	.ring = tmem_ivshmem_ring,
-};
-
 static irqreturn_t tmem_ivshmem_irq(int irq, void *data)
 {
 	struct tmem_irq *vector = data;
 
 	tmem_queue_interrupt(vector->dev, vector->queue);
 	return IRQ_HANDLED;
-}
-
-static bool tmem_in_range(u32 value, u32 least, u32 most)
-{
-	return value >= least && value <= most && is_power_of_2(value);
-}
-
-/* Copies the geometry and checks it: header, queues, credit ring, slots, all in the BAR. */
-static int tmem_read_geometry(struct tmem_header *header, size_t bytes, struct tmem_geometry *to)
-{
-	u64 end;
-
-	to->queue_count = le32_to_cpu(READ_ONCE(header->queue_count));
-	to->queue_entries = le32_to_cpu(READ_ONCE(header->queue_entries));
-	to->queue_offset = le32_to_cpu(READ_ONCE(header->queue_offset));
-	to->queue_stride = le32_to_cpu(READ_ONCE(header->queue_stride));
-	to->credit_offset = le32_to_cpu(READ_ONCE(header->credit_offset));
-	to->credit_entries = le32_to_cpu(READ_ONCE(header->credit_entries));
-	to->slot_page = le32_to_cpu(READ_ONCE(header->slot_page));
-	to->slot_count = le32_to_cpu(READ_ONCE(header->slot_count));
-
-	if (!tmem_in_range(to->queue_count, 1, TMEM_QUEUES_MAX) ||
-	    !tmem_in_range(to->queue_entries, TMEM_QUEUE_ENTRIES_MIN, TMEM_QUEUE_ENTRIES_MAX) ||
-	    !is_power_of_2(to->credit_entries) || !to->slot_count ||
-	    to->credit_entries < to->slot_count)
-		return -EINVAL;
-	end = sizeof(struct tmem_queue_control) +
-	      (u64)to->queue_entries * (sizeof(struct tmem_descriptor) + sizeof(struct tmem_reply));
-	if (to->queue_offset < sizeof(*header) || to->queue_offset % 64 ||
-	    to->queue_stride % 64 || to->queue_stride < end)
-		return -EINVAL;
-	end = to->queue_offset + (u64)to->queue_count * to->queue_stride;
-	if (to->credit_offset % sizeof(__le32) || to->credit_offset < end)
-		return -EINVAL;
-	end = to->credit_offset + (u64)to->credit_entries * sizeof(__le32);
-	if ((u64)to->slot_page * TMEM_PAGE_BYTES < end)
-		return -EINVAL;
-	end = ((u64)to->slot_page + to->slot_count) * TMEM_PAGE_BYTES;
-	return end > bytes ? -EINVAL : 0;
-}
-
-static int tmem_check_identity(struct device *parent, struct tmem_header *header, size_t bytes)
-{
-	u32 version;
-
-	/* The host writes magic_lo last: whoever sees it sees the rest. */
-	if (le32_to_cpu(smp_load_acquire(&header->magic_lo)) != TMEM_MAGIC_LO ||
-	    le32_to_cpu(READ_ONCE(header->magic_hi)) != TMEM_MAGIC_HI) {
-		dev_err(parent, "shared memory holds no tmem header: is a tmem host behind it?\n");
-		return -ENODEV;
-	}
-	version = le32_to_cpu(READ_ONCE(header->version));
-	if (version != TMEM_PROTOCOL_VERSION) {
-		dev_err(parent, "host speaks tmem protocol %u, this module %u: use matching ones\n",
-			version, TMEM_PROTOCOL_VERSION);
-		return -EPROTO;
-	}
-	if ((u64)le32_to_cpu(READ_ONCE(header->total_pages)) * TMEM_PAGE_BYTES > bytes) {
-		dev_err(parent, "host claims more memory than the BAR has\n");
-		return -EPROTO;
-	}
-	return 0;
-}
-
-/* Sets up queues and credits over the checked geometry. */
-static int tmem_lay_out(struct tmem_device *dev)
-{
-	struct tmem_geometry geometry;
-	void *base = dev->header;
-	int ret;
-
-	ret = tmem_read_geometry(dev->header, dev->region_bytes, &geometry);
-	if (ret)
-		return ret;
-	dev->queue_count = geometry.queue_count;
-	dev->credit_ring = base + geometry.credit_offset;
-	dev->credit_entries = geometry.credit_entries;
-	dev->slots = base + (size_t)geometry.slot_page * TMEM_PAGE_BYTES;
-	dev->slot_count = geometry.slot_count;
-	ret = tmem_queues_init(dev, base + geometry.queue_offset, geometry.queue_stride,
-			       geometry.queue_entries);
-	return ret ?: tmem_credits_init(dev);
 }
 
 static void tmem_free(struct tmem_ivshmem *ivshmem, struct pci_dev *pci)
@@ -242,7 +141,7 @@ static int tmem_map(struct tmem_ivshmem *ivshmem, struct pci_dev *pci)
 	if (!dev->header)
 		return -ENOMEM;
 	pci_set_master(pci);
-	return tmem_check_identity(&pci->dev, dev->header, dev->region_bytes);
+	return tmem_region_check(&pci->dev, dev->header, dev->region_bytes);
 }
 
 static int tmem_ivshmem_probe(struct pci_dev *pci, const struct pci_device_id *id)
@@ -256,13 +155,13 @@ static int tmem_ivshmem_probe(struct pci_dev *pci, const struct pci_device_id *i
 	if (!ivshmem)
 		return -ENOMEM;
 	dev = &ivshmem->dev;
-	dev->transport = &tmem_ivshmem_transport;
+	dev->transport = &tmem_ivshmem;
 	dev->transport_data = ivshmem;
 	ret = tmem_map(ivshmem, pci);
 	if (ret)
 		goto fail;
 	ivshmem->doorbell = le32_to_cpu(READ_ONCE(dev->header->host_peer)) << 16;
-	ret = tmem_lay_out(dev);
+	ret = tmem_region_lay_out(dev);
 	if (ret) {
 		dev_err(&pci->dev, "the host's layout does not fit its memory\n");
 		goto fail;
@@ -290,7 +189,7 @@ static void tmem_ivshmem_remove(struct pci_dev *pci)
 {
 	struct tmem_ivshmem *ivshmem = pci_get_drvdata(pci);
 
-	/* Only before a front end holds the device: from then on the module is pinned. */
+	/* No front end uses it any more, or none ever did. */
 	tmem_device_publish(NULL);
 	WRITE_ONCE(ivshmem->dev.header->guest_state, cpu_to_le32(TMEM_GUEST_DETACHED));
 	tmem_ivshmem_ring(ivshmem);
@@ -311,12 +210,19 @@ static struct pci_driver tmem_ivshmem_driver = {
 	.driver.suppress_bind_attrs = true,
 };
 
-int tmem_ivshmem_init(void)
+static int tmem_ivshmem_init(void)
 {
 	return pci_register_driver(&tmem_ivshmem_driver);
 }
 
-void tmem_ivshmem_exit(void)
+static void tmem_ivshmem_exit(void)
 {
 	pci_unregister_driver(&tmem_ivshmem_driver);
 }
+
+const struct tmem_transport tmem_ivshmem = {
+	.name = "ivshmem",
+	.init = tmem_ivshmem_init,
+	.exit = tmem_ivshmem_exit,
+	.ring = tmem_ivshmem_ring,
+};

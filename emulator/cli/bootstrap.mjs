@@ -46,6 +46,7 @@ const HOST_NEEDS = [
   },
   { what: 'dpkg-deb', package: 'dpkg', found: () => inPath('dpkg-deb') },
   { what: 'bash', package: 'bash', found: () => inPath('bash') },
+  { what: 'xz (for kernel modules)', package: 'xz-utils', found: () => inPath('xz') },
   {
     what: 'flock, setpriv',
     package: 'util-linux',
@@ -57,6 +58,25 @@ const HOST_NEEDS = [
     found: () => existsSync('/usr/share/keyrings/debian-archive-keyring.gpg'),
   },
 ];
+
+/**
+ * Whether the verb builds a kernel: those are named source-..., in an option or in the suite that
+ * builds them all.
+ */
+function buildsKernel(verb, args) {
+  return verb === 'test:kernels' || args.some((arg) => /(^|[=,])source-/.test(arg));
+}
+
+/** What a kernel build takes beside HOST_NEEDS, from the list that the build itself goes by. */
+function kernelNeeds() {
+  const file = join(ROOT, 'images/kernels/build-needs.json');
+  return JSON.parse(readFileSync(file, 'utf8')).map((need) => ({
+    what: need.program ?? need.header,
+    package: need.package,
+    found: () =>
+      need.header === undefined ? inPath(need.program) : existsSync(`/usr/include/${need.header}`),
+  }));
+}
 
 class StepError extends Error {
   constructor(exitCode, message, output) {
@@ -152,10 +172,10 @@ function checkNode() {
   );
 }
 
-async function installHostTools() {
-  const missing = HOST_NEEDS.filter((need) => !need.found());
+async function installHostTools(needs) {
+  const missing = needs.filter((need) => !need.found());
   if (missing.length === 0) return;
-  const packages = missing.map((need) => need.package);
+  const packages = [...new Set(missing.map((need) => need.package))];
   const whats = missing.map((need) => need.what).join(', ');
   const install = ['install', '-y', '--no-install-recommends', ...packages];
   const byHand =
@@ -308,16 +328,20 @@ function forwardSignals() {
   }
 }
 
+/** Verbs that are vitest's, with the projects that each runs. */
+const TEST_PROJECTS = { test: '!kernels', 'test:kernels': 'kernels' };
+
 function runVerb(verb, args) {
+  const project = TEST_PROJECTS[verb];
   const target =
-    verb === 'test'
-      ? [join(ROOT, 'node_modules/vitest/vitest.mjs'), 'run', ...args]
+    project !== undefined
+      ? [join(ROOT, 'node_modules/vitest/vitest.mjs'), 'run', `--project=${project}`, ...args]
       : [join(ROOT, 'dist/emulator/cli/main.js'), verb, ...args];
   if (!existsSync(target[0])) {
     throw new StepError(EXIT_SOFTWARE, `${target[0]} is not there though everything was compiled`);
   }
   // vitest looks for tests from where it runs; the other verbs take paths from where the user is.
-  const cwd = verb === 'test' ? ROOT : process.cwd();
+  const cwd = project !== undefined ? ROOT : process.cwd();
   return new Promise((done) => {
     current = spawn(process.execPath, target, { cwd, stdio: 'inherit' });
     current.on('error', (error) => {
@@ -336,7 +360,7 @@ async function main() {
   }
   forwardSignals();
   checkNode();
-  await installHostTools();
+  await installHostTools([...HOST_NEEDS, ...(buildsKernel(verb, args) ? kernelNeeds() : [])]);
   await withLock(async () => {
     await installDependencies();
     await compile();

@@ -76,7 +76,7 @@ test('with nothing to do it says nothing and passes the arguments on', async () 
 
 test('runs vitest for the verb test', async () => {
   await put('node_modules/vitest/vitest.mjs', 'console.log(process.argv.slice(2).join());');
-  expect((await run(['test', 'images'])).stdout).toBe('run,images\n');
+  expect((await run(['test', 'images'])).stdout).toBe('run,--project=!kernels,images\n');
 });
 
 test('passes the exit code on', async () => {
@@ -126,6 +126,19 @@ test('says what to install where it cannot', async () => {
   expect(result).toMatchObject({ code: 69, stdout: '' });
   expect(result.stderr).toMatch(/no apt-get here.*qemu-system-x86_64/s);
   expect(result.stderr).toContain('apt-get install -y --no-install-recommends qemu-system-x86 gcc');
+});
+
+test('what a kernel build takes is asked for only where a kernel is built', async () => {
+  const needs = JSON.stringify([
+    { program: 'no-such-flex', package: 'flex' },
+    { header: 'no-such.h', package: 'libsuch-dev' },
+  ]);
+  await put('images/kernels/build-needs.json', needs);
+  for (const args of [['storm', '--kernel', 'source-6.1'], ['test:kernels']]) {
+    expect((await run(args, join(root, 'bin'))).stderr).toMatch(/no-such-flex.* flex libsuch-dev/s);
+  }
+  const plain = await run(['storm', '--kernel', 'debian-6.1'], join(root, 'bin'));
+  expect(plain.stderr).not.toContain('flex');
 });
 
 test('passes a signal on and ends as the verb does', async () => {

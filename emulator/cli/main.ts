@@ -7,6 +7,7 @@ import { ExitCode } from '../errors.js';
 import { addBenchCommand } from './commands/bench.js';
 import { addDoctorCommand } from './commands/doctor.js';
 import { addKernelsCommand } from './commands/kernels.js';
+import { addMatrixCommand } from './commands/matrix.js';
 import { addQmpCommand } from './commands/qmp.js';
 import { addRunCommand } from './commands/run.js';
 import { addServeCommand } from './commands/serve.js';
@@ -29,6 +30,7 @@ async function main(): Promise<number> {
   addRunCommand(program, run);
   addServeCommand(program, run);
   addBenchCommand(program, run);
+  addMatrixCommand(program, run);
   addDoctorCommand(program, run);
   addKernelsCommand(program, run);
   addQmpCommand(program, (ending) => {

@@ -3,9 +3,11 @@
  */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { TmemError } from '../errors.js';
+import type { FrontEndChoice } from '../guest/front-end.js';
 import type { GuestOptions } from '../guest/guest.js';
 import { SWAP_KINDS, type SwapKind } from '../guest/swap.js';
 import { parsePolicy } from '../policy/put-policy.js';
+import { TRANSPORTS, type Transport } from '../transport/transports.js';
 
 /** A whole number from `min` to `max`. */
 export function integer(min: number, max: number): (text: string) => number {
@@ -44,11 +46,14 @@ const text = (value: string): string => value;
 interface GuestFlags {
   kernel?: string;
   kbuild?: string;
+  patch?: string[];
   mem: number;
   smp: number;
   accel: 'auto' | 'kvm' | 'tcg';
   swap: SwapKind;
+  frontEnd: FrontEndChoice;
   swapSize?: number[];
+  dataSize?: number;
   diskDir?: string;
   with?: string[];
   append?: string[];
@@ -58,6 +63,7 @@ interface GuestFlags {
 }
 
 export interface StoreFlags {
+  transport: Transport;
   size: number;
   quota?: number;
   policy: string;
@@ -69,11 +75,12 @@ export interface StoreFlags {
 export type BootFlags = GuestFlags & StoreFlags;
 
 /** Options that say what guest to boot. */
-function addGuestOptions(command: Command): Command {
+function addGuestOptions(command: Command, mem: number): Command {
   return command
     .option('--kernel <name|bzImage>', 'a kernel by name (tmem kernels), or your own image')
     .option('--kbuild <dir>', 'the build folder of your own kernel, for the module')
-    .option('--mem <MiB>', 'memory of the guest', integer(64, 65536), 256)
+    .option('--patch <file>', 'a patch for a source kernel; again for each further', collect(text))
+    .option('--mem <MiB>', 'memory of the guest', integer(64, 65536), mem)
     .option('--smp <n>', 'CPUs of the guest', integer(1, 64), 1)
     .addOption(
       new Option('--accel <which>', 'how QEMU runs the guest')
@@ -84,11 +91,18 @@ function addGuestOptions(command: Command): Command {
       new Option('--swap <kind>', 'who gets the pages').choices(SWAP_KINDS).default('tmem'),
     )
     .option(
+      '--front-end <names>',
+      'who hands pages to the module: auto (the swap hook), frontswap, zswap, block, cleancache, ' +
+        'none; several with commas between',
+      'auto',
+    )
+    .option(
       '--swap-size <size>',
       'size of a swap disk; again for each further disk (default: 1G)',
       collect(size),
     )
-    .option('--disk-dir <dir>', 'where the swap disks lie (default: the temporary directory)')
+    .option('--data-size <size>', 'an ext4 file system of this size, on /data', size)
+    .option('--disk-dir <dir>', 'where the disks lie (default: the temporary directory)')
     .option('--with <path>', 'a program with its libraries, a file or a folder', collect(text))
     .option('--append <word>', 'a word for the kernel command line', collect(text))
     .option('--module-param <name=value>', 'a parameter of the tmem module', collect(text))
@@ -99,7 +113,12 @@ function addGuestOptions(command: Command): Command {
 /** Options that say how the store behaves. */
 export function addStoreOptions(command: Command): Command {
   return command
-    .option('--size <size>', 'shared memory, a power of two from 1M to 4G', size, 512 * 2 ** 20)
+    .addOption(
+      new Option('--transport <which>', 'how the guest reaches the store')
+        .choices(TRANSPORTS)
+        .default('ivshmem'),
+    )
+    .option('--size <size>', 'memory for pages, a power of two from 1M to 4G', size, 512 * 2 ** 20)
     .option('--quota <pages>', 'most pages held (default: all of --size)', integer(0, 2 ** 20))
     .option('--policy <name>', 'accept, refuse-every=N or refuse-duplicates', policy, 'accept')
     .option('--shm-dir <dir>', 'a tmpfs folder for the memory (default: a nameless memfd)')
@@ -107,13 +126,14 @@ export function addStoreOptions(command: Command): Command {
 }
 
 /** All options of a command that boots a guest with a store beside it. */
-export function addBootOptions(command: Command): Command {
-  return addStoreOptions(addGuestOptions(command));
+export function addBootOptions(command: Command, defaults = { mem: 256 }): Command {
+  return addStoreOptions(addGuestOptions(command, defaults.mem));
 }
 
 /** The store's part of GuestOptions. */
 export function storeOptions(flags: StoreFlags): NonNullable<GuestOptions['store']> {
   return {
+    transport: flags.transport,
     regionBytes: flags.size,
     policy: flags.policy,
     spinMicros: flags.spin,
@@ -153,14 +173,17 @@ export function guestOptions(flags: BootFlags): GuestOptions {
     cpus: flags.smp,
     accel: flags.accel,
     swap: flags.swap,
+    frontEnd: flags.frontEnd,
     bootTimeoutMs: flags.bootTimeout * 1000,
     store: storeOptions(flags),
     with: flags.with ?? [],
     kernelArguments: flags.append ?? [],
+    kernelPatches: flags.patch ?? [],
     moduleParameters: flags.moduleParam ?? [],
     ...(flags.swapSize === undefined
       ? {}
       : { swapDisksMib: flags.swapSize.map((bytes) => Math.ceil(bytes / 2 ** 20)) }),
+    ...(flags.dataSize === undefined ? {} : { dataMib: Math.ceil(flags.dataSize / 2 ** 20) }),
     ...(flags.diskDir === undefined ? {} : { diskDir: flags.diskDir }),
     ...(flags.mirror === undefined ? {} : { mirror: flags.mirror }),
   };

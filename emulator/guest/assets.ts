@@ -24,6 +24,8 @@ export interface AssetOptions {
   readonly kernel: string | UserKernel;
   readonly cacheDir: string;
   readonly mirror?: string;
+  /** Patch files for a kernel that is built here. */
+  readonly patches?: readonly string[];
   readonly progress: Progress;
 }
 
@@ -46,7 +48,8 @@ export interface Assets {
 export async function prepare(options: AssetOptions): Promise<Prepared> {
   const { cacheDir, progress } = options;
   const mirror = options.mirror === undefined ? {} : { mirror: options.mirror };
-  const kernel = await ensureKernel(options.kernel, { cacheDir, progress, ...mirror });
+  const patches = options.patches ?? [];
+  const kernel = await ensureKernel(options.kernel, { cacheDir, patches, progress, ...mirror });
   const module = await buildModule(kernel, {
     sourceDir: join(packageRoot, 'guest-kmod'),
     name: 'tmem',

@@ -16,6 +16,8 @@ export interface Histogram {
 export interface GuestCounters {
   /** /sys/kernel/debug/frontswap (up to 6.5): loads, succ_stores, failed_stores, invalidates. */
   readonly frontswap: Counters;
+  /** /sys/kernel/debug/cleancache (up to 5.16): succ_gets, failed_gets, puts, invalidates. */
+  readonly cleancache: Counters;
   /** pswpin and pswpout count every page swapped, whoever held it. */
   readonly vmstat: Counters;
   /** /sys/kernel/debug/tmem/stats. Empty without the module. */
@@ -30,6 +32,8 @@ export interface GuestCounters {
 export const COUNTERS_COMMAND = [
   'echo @frontswap',
   'cd /sys/kernel/debug/frontswap 2>/dev/null && for f in *; do echo $f $(cat $f); done',
+  'echo @cleancache',
+  'cd /sys/kernel/debug/cleancache 2>/dev/null && for f in *; do echo $f $(cat $f); done',
   'echo @vmstat',
   "grep -E '^(pswpin|pswpout|pgmajfault) ' /proc/vmstat",
   'cd /sys/kernel/debug/tmem 2>/dev/null && for f in *; do echo @$f; cat $f; done',
@@ -82,6 +86,7 @@ export function readCounters(text: string): GuestCounters {
   });
   return {
     frontswap: numbers(section('frontswap')),
+    cleancache: numbers(section('cleancache')),
     vmstat: numbers(section('vmstat')),
     module: numbers(section('stats')),
     putLatency: readHistogram(section('put_latency')),

@@ -8,7 +8,7 @@ import { existsSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { Progress, UserKernel } from '../../images/index.js';
+import { buildNeeds, type Progress, type UserKernel } from '../../images/index.js';
 import { closeFd, memfdCreate } from '../native/libc.js';
 import { kvmObstacle } from './accelerator.js';
 import { prepare } from './assets.js';
@@ -149,6 +149,19 @@ async function checkKernel(kernel: string | UserKernel, progress: Progress): Pro
   }
 }
 
+/** Not needed for Debian's own kernels, so what is missing is a note. */
+function checkKernelBuilds(): Check {
+  const name = 'kernel builds';
+  const { packages, missing } = buildNeeds();
+  if (missing.length === 0) return { name, state: 'yes', found: packages.join(', ') };
+  return {
+    name,
+    state: 'note',
+    found: `${missing.join(', ')} not found`,
+    remedy: `only for kernels named source-...: apt-get install ${missing.join(' ')}`,
+  };
+}
+
 function checkCache(): Check {
   const directory = defaultCacheDir();
   const found = existsSync(join(directory, 'kernels')) ? directory : `${directory} (empty yet)`;
@@ -168,6 +181,7 @@ export async function runDoctor(kernel: string | UserKernel, progress: Progress)
     await checkProgram('setpriv', 'util-linux'),
     checkRoom('temporary', tmpdir()),
     checkRoom('shared memory', '/dev/shm'),
+    checkKernelBuilds(),
     checkCache(),
     await checkKernel(kernel, progress),
   ];

@@ -20,9 +20,12 @@ import {
 import { codeOf, TmemError } from '../errors.js';
 import { Lifetime } from '../lifetime.js';
 import { DEFAULT_QUEUE_COUNT, TmemServer, type TmemServerOptions } from '../session/server.js';
+import type { StoreAddress } from '../transport/transports.js';
 import { type Accelerator, type AcceleratorChoice, chooseAccelerator } from './accelerator.js';
 import { makeAssets } from './assets.js';
 import { COUNTERS_COMMAND, type GuestCounters, readCounters } from './counters.js';
+import { DATA_MODULES, makeDataDisk, mountCommand } from './data-disk.js';
+import { chooseFrontEnds, type FrontEnd, type FrontEndChoice, hookArguments } from './front-end.js';
 import { type GuestMachineOptions, guestCommand, guestMachineSpec } from './machine.js';
 import { defaultCacheDir, RunDir } from './paths.js';
 import { SWAP_MODULES, type SwapKind, type SwapPlan, swapCommands } from './swap.js';
@@ -33,6 +36,8 @@ export interface GuestOptions {
    * debian-6.1.
    */
   readonly kernel?: string | UserKernel;
+  /** Patch files for a `source-` kernel, in the order in which they apply. */
+  readonly kernelPatches?: readonly string[];
   /** Default 256. */
   readonly memoryMib?: number;
   /** Default 1. */
@@ -41,12 +46,21 @@ export interface GuestOptions {
   readonly accel?: AcceleratorChoice;
   /** Default tmem. */
   readonly swap?: SwapKind;
+  /** Who hands pages to the module, with swap tmem; default auto: the kernel's swap hook. */
+  readonly frontEnd?: FrontEndChoice;
   /** Sizes of the swap disks in MiB; default one of 1024. They are sparse files. */
   readonly swapDisksMib?: readonly number[];
-  /** Where the swap disks lie; default the run's folder in the system's temporary directory. */
+  /** MiB of an ext4 file system on a further disk, mounted on /data; default none. */
+  readonly dataMib?: number;
+  /** Where the disks lie; default the run's folder in the system's temporary directory. */
   readonly diskDir?: string;
   /** The store that holds the pages; see TmemServerOptions. */
   readonly store?: Omit<TmemServerOptions, 'socketPath'>;
+  /**
+   * Stands between QEMU and the store, to watch or disturb them: is given the store's socket, and
+   * gives the one that QEMU connects to. The guest disposes it.
+   */
+  readonly between?: (storeSocket: string) => Promise<StoreProxy>;
   /** `name=value` parameters of the guest module, such as `posted_puts=1`. */
   readonly moduleParameters?: readonly string[];
   /** Host programs (with their libraries), files or folders to take into the guest. */
@@ -59,6 +73,11 @@ export interface GuestOptions {
   readonly bootTimeoutMs?: number;
   readonly progress?: Progress;
   readonly signal?: AbortSignal;
+}
+
+/** Listens at a path before its promise is kept. */
+export interface StoreProxy extends AsyncDisposable {
+  readonly socketPath: string;
 }
 
 /** Seconds that the parts of a boot took. */
@@ -105,9 +124,10 @@ async function plan(options: GuestOptions, lifetime: Lifetime): Promise<Plan> {
       kernel: options.kernel ?? DEFAULT_KERNEL,
       cacheDir: options.cacheDir ?? defaultCacheDir(),
       ...(options.mirror === undefined ? {} : { mirror: options.mirror }),
+      patches: options.kernelPatches ?? [],
       progress: say,
       with: options.with ?? [],
-      modules: SWAP_MODULES[kind],
+      modules: [...SWAP_MODULES[kind], ...(options.dataMib === undefined ? [] : DATA_MODULES)],
     },
     runDir,
   );
@@ -125,13 +145,18 @@ async function plan(options: GuestOptions, lifetime: Lifetime): Promise<Plan> {
     logDir: runDir.path,
     consolePath: runDir.file('console.log'),
     agentSocket: runDir.file('agent.sock'),
-    swapDisks: makeDisks(diskDir.path, disksMib),
-    kernelArguments: options.kernelArguments ?? [],
+    disks: [
+      ...makeDisks(diskDir.path, disksMib),
+      ...(options.dataMib === undefined ? [] : [makeDataDisk(diskDir.path, options.dataMib)]),
+    ],
+    kernelArguments: [...hookArguments(assets.kernel), ...(options.kernelArguments ?? [])],
   };
   const swap: SwapPlan = {
     kind,
     disks: disksMib.length,
     zramMib: disksMib.reduce((sum, mib) => sum + mib, 0),
+    frontEnds: chooseFrontEnds(assets.kernel, options.frontEnd ?? 'auto'),
+    transport: options.store?.transport ?? 'ivshmem',
     moduleParameters: options.moduleParameters ?? [],
   };
   return { runDir, kernel: assets.kernel, machine, swap };
@@ -139,14 +164,14 @@ async function plan(options: GuestOptions, lifetime: Lifetime): Promise<Plan> {
 
 /** Where the store listens for the guest's QEMU; undefined for a guest that has no store. */
 function storeSocket({ runDir, swap }: Plan): string | undefined {
-  return swap.kind === 'tmem' || swap.kind === 'none' ? runDir.file('ivshmem.sock') : undefined;
+  return swap.kind === 'tmem' || swap.kind === 'none' ? runDir.file('store.sock') : undefined;
 }
 
 function withStore(
   machine: GuestMachineOptions,
-  ivshmem: GuestMachineOptions['ivshmem'],
+  store: StoreAddress | undefined,
 ): GuestMachineOptions {
-  return ivshmem === undefined ? machine : { ...machine, ivshmem };
+  return store === undefined ? machine : { ...machine, store };
 }
 
 /** Prepares everything and gives the exact QEMU command, which nothing then runs. */
@@ -155,8 +180,9 @@ export async function planGuest(options: GuestOptions = {}): Promise<string> {
   const planned = await plan(options, lifetime);
   const socketPath = storeSocket(planned);
   const vectors = options.store?.queueCount ?? DEFAULT_QUEUE_COUNT;
-  const ivshmem = socketPath === undefined ? undefined : { socketPath, vectors };
-  return guestCommand(withStore(planned.machine, ivshmem));
+  const transport = options.store?.transport ?? 'ivshmem';
+  const store = socketPath === undefined ? undefined : { transport, socketPath, vectors };
+  return guestCommand(withStore(planned.machine, store));
 }
 
 async function startStore(
@@ -167,6 +193,17 @@ async function startStore(
   const socketPath = storeSocket(planned);
   if (socketPath === undefined) return undefined;
   return lifetime.use(await TmemServer.start({ ...options.store, socketPath }));
+}
+
+/** Where QEMU connects to: the store, or what stands before it. */
+async function addressFor(
+  { between }: GuestOptions,
+  store: TmemServer | undefined,
+  lifetime: Lifetime,
+): Promise<StoreAddress | undefined> {
+  if (store === undefined || between === undefined) return store;
+  const { socketPath } = lifetime.use(await between(store.socketPath));
+  return { transport: store.transport, vectors: store.vectors, socketPath };
 }
 
 /**
@@ -181,7 +218,8 @@ export async function bootGuest(options: GuestOptions = {}): Promise<Guest> {
     const planned = await plan(options, lifetime);
     const store = await startStore(options, planned, lifetime);
     options.signal?.throwIfAborted();
-    const machineOptions = withStore(planned.machine, store);
+    const address = await addressFor(options, store, lifetime);
+    const machineOptions = withStore(planned.machine, address);
     const prepared = performance.now();
     options.progress?.(
       `booting Linux ${planned.kernel.release} under ${machineOptions.accelerator}`,
@@ -195,10 +233,14 @@ export async function bootGuest(options: GuestOptions = {}): Promise<Guest> {
       machineOptions,
       agent,
       kernel: planned.kernel,
+      frontEnds: planned.swap.kind === 'tmem' ? planned.swap.frontEnds : ['none'],
       store,
     });
     const signal = options.signal === undefined ? {} : { signal: options.signal };
     await guest.sh(swapCommands(planned.swap), { timeoutMs: SETUP_MS_MAX, ...signal });
+    if (options.dataMib !== undefined) {
+      await guest.sh(mountCommand(planned.swap.disks), { timeoutMs: SETUP_MS_MAX, ...signal });
+    }
     const seconds = {
       prepare: (prepared - clock) / 1000,
       boot: (booted - prepared) / 1000,
@@ -259,11 +301,14 @@ interface GuestParts {
   readonly machineOptions: GuestMachineOptions;
   readonly agent: GuestAgent;
   readonly kernel: Kernel;
+  readonly frontEnds: readonly FrontEnd[];
   readonly store: TmemServer | undefined;
 }
 
 export class Guest implements AsyncDisposable {
   readonly kernel: Kernel;
+  /** Who hands pages to the module; `none` where it is not in the path. */
+  readonly frontEnds: readonly FrontEnd[];
   readonly machine: Machine;
   readonly agent: GuestAgent;
   /** The server that holds the guest's pages; undefined where swap is a disk or zram. */
@@ -275,6 +320,7 @@ export class Guest implements AsyncDisposable {
 
   constructor(parts: GuestParts) {
     this.kernel = parts.kernel;
+    this.frontEnds = parts.frontEnds;
     this.machine = parts.machine;
     this.agent = parts.agent;
     this.store = parts.store;

@@ -1,11 +1,12 @@
 /**
  * The QEMU machine of a guest, as a description for `@qemu-tmem/qmp`.
  *
- * Only what a guest needs: a serial console to a file, the agent's port, swap disks, the shared
- * memory.
+ * Only what a guest needs: a serial console to a file, the agent's port, swap disks, the store's
+ * device.
  */
 import { type MachineSpec, machineArguments, shellQuote } from '@qemu-tmem/qmp';
 import { GUEST_KERNEL_ARGS } from '../../images/index.js';
+import { type StoreAddress, storeDevices } from '../transport/transports.js';
 import type { Accelerator } from './accelerator.js';
 
 /** The agent's virtio-serial port; images/guest/agent.h has the same name. */
@@ -21,9 +22,9 @@ export interface GuestMachineOptions {
   readonly consolePath: string;
   readonly agentSocket: string;
   /** Raw files, /dev/vda and on. */
-  readonly swapDisks: readonly string[];
-  /** The store's socket and its number of vectors. */
-  readonly ivshmem?: { readonly socketPath: string; readonly vectors: number };
+  readonly disks: readonly string[];
+  /** The store that holds the guest's pages, if any. */
+  readonly store?: StoreAddress;
   readonly kernelArguments: readonly string[];
 }
 
@@ -37,13 +38,13 @@ function diskSpecs(paths: readonly string[]): Pick<MachineSpec, 'blockdevs'> & {
   return {
     blockdevs: paths.map((filename, disk) => ({
       driver: 'raw',
-      'node-name': `swap${disk}`,
+      'node-name': `disk${disk}`,
       file: { driver: 'file', filename },
       cache: { direct: false, 'no-flush': true },
     })),
     devices: paths.map((_filename, disk) => ({
       driver: 'virtio-blk-pci',
-      drive: `swap${disk}`,
+      drive: `disk${disk}`,
       werror: 'report',
       rerror: 'report',
     })),
@@ -51,8 +52,8 @@ function diskSpecs(paths: readonly string[]): Pick<MachineSpec, 'blockdevs'> & {
 }
 
 export function guestMachineSpec(options: GuestMachineOptions): MachineSpec {
-  const disks = diskSpecs(options.swapDisks);
-  const { ivshmem } = options;
+  const disks = diskSpecs(options.disks);
+  const store = options.store === undefined ? undefined : storeDevices(options.store);
   return {
     logDir: options.logDir,
     console: options.consolePath,
@@ -70,18 +71,19 @@ export function guestMachineSpec(options: GuestMachineOptions): MachineSpec {
     append: [...GUEST_KERNEL_ARGS, ...options.kernelArguments],
     chardevs: [
       { backend: 'socket', id: 'agent', path: options.agentSocket, server: true, wait: false },
-      ...(ivshmem === undefined
-        ? []
-        : [{ backend: 'socket', id: 'tmem', path: ivshmem.socketPath }]),
+      ...(store?.chardevs ?? []),
     ],
     blockdevs: disks.blockdevs ?? [],
     devices: [
-      { driver: 'virtio-serial-pci' },
-      { driver: 'virtserialport', chardev: 'agent', name: AGENT_PORT },
+      { driver: 'virtio-serial-pci', id: 'agent-serial' },
+      {
+        driver: 'virtserialport',
+        bus: 'agent-serial.0',
+        chardev: 'agent',
+        name: AGENT_PORT,
+      },
       ...disks.devices,
-      ...(ivshmem === undefined
-        ? []
-        : [{ driver: 'ivshmem-doorbell', chardev: 'tmem', vectors: ivshmem.vectors }]),
+      ...(store?.devices ?? []),
     ],
   };
 }

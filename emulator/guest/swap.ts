@@ -1,6 +1,8 @@
 /**
  * Setting swap up in the guest: which device, and who gets the pages first.
  */
+import type { Transport } from '../transport/transports.js';
+import type { FrontEnd } from './front-end.js';
 
 /**
  * `tmem`: our module, with the disks beneath it. `disk`: the disks alone. `zram`: compressed
@@ -24,15 +26,42 @@ export interface SwapPlan {
   readonly disks: number;
   /** Size of the zram device in MiB. */
   readonly zramMib: number;
+  /** Who hands pages to our module. */
+  readonly frontEnds: readonly FrontEnd[];
+  /** How the module reaches the store. */
+  readonly transport: Transport;
   /** `name=value` parameters of our module. */
   readonly moduleParameters: readonly string[];
 }
 
-function diskCommands(disks: number): string[] {
-  return Array.from({ length: disks }, (_, disk) => {
-    const device = `/dev/vd${String.fromCharCode(97 + disk)}`;
-    return `mkswap ${device} >/dev/null && swapon ${device}`;
-  });
+function diskNames(disks: number): string[] {
+  return Array.from({ length: disks }, (_, disk) => `/dev/vd${String.fromCharCode(97 + disk)}`);
+}
+
+function swapOn(devices: readonly string[]): string[] {
+  return devices.map((device) => `mkswap ${device} >/dev/null && swapon ${device}`);
+}
+
+/** The block front end's disk. */
+const BLOCK_DEVICE = '/dev/tmem0';
+
+/**
+ * With frontswap a load that fails would read the disk, where the page never was: the module's
+ * fail-stop devices over the disks make that an I/O error. The block front end's own disk goes on
+ * before the others, which gives it the higher priority.
+ */
+function tmemCommands(plan: SwapPlan): string[] {
+  const disks = diskNames(plan.disks);
+  const insmod = [
+    'insmod /lib/tmem/tmem.ko',
+    `transport=${plan.transport}`,
+    `front_end=${plan.frontEnds.join(',')}`,
+  ];
+  const failStop = plan.frontEnds.includes('frontswap') && disks.length > 0;
+  if (failStop) insmod.push(`failstop=${disks.join(',')}`);
+  const below = failStop ? disks.map((_, disk) => `/dev/failstop${disk}`) : disks;
+  const devices = plan.frontEnds.includes('block') ? [BLOCK_DEVICE, ...below] : below;
+  return [[...insmod, ...plan.moduleParameters].join(' '), ...swapOn(devices)];
 }
 
 /** The shell commands that set a plan up; each fails loudly. */
@@ -41,7 +70,7 @@ export function swapCommands(plan: SwapPlan): string {
     case 'none':
       return 'true';
     case 'disk':
-      return diskCommands(plan.disks).join(' && ');
+      return swapOn(diskNames(plan.disks)).join(' && ');
     case 'zram':
       return [
         'echo lz4 >/sys/block/zram0/comp_algorithm',
@@ -50,9 +79,6 @@ export function swapCommands(plan: SwapPlan): string {
         'swapon /dev/zram0',
       ].join(' && ');
     case 'tmem':
-      return [
-        ['insmod /lib/tmem/tmem.ko', ...plan.moduleParameters].join(' '),
-        ...diskCommands(plan.disks),
-      ].join(' && ');
+      return tmemCommands(plan).join(' && ');
   }
 }

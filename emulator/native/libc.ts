@@ -22,6 +22,8 @@ const call = {
   ppoll: libc.func('int ppoll(uint8_t *fds, unsigned long count, uint8_t *timeout, void *mask)'),
   read: libc.func('intptr_t read(int fd, uint8_t *buffer, size_t count)'),
   write: libc.func('intptr_t write(int fd, const uint8_t *buffer, size_t count)'),
+  recv: libc.func('intptr_t recv(int fd, uint8_t *buffer, size_t count, int flags)'),
+  send: libc.func('intptr_t send(int fd, const uint8_t *buffer, size_t count, int flags)'),
   sendmsg: libc.func('intptr_t sendmsg(int fd, const uint8_t *message, int flags)'),
 };
 
@@ -32,8 +34,10 @@ const MAP_SHARED = 1;
 const MADV_REMOVE = 9;
 const EFD_CLOEXEC = 0o2000000;
 const EFD_NONBLOCK = 0o4000;
+const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
 const POLLIN = 1;
+const POLLOUT = 4;
 const EINTR = 4;
 const EAGAIN = 11;
 
@@ -134,7 +138,25 @@ export function drainEventFd(fd: number): void {
   call.read(fd, scratch, 8);
 }
 
-/** A reusable ppoll() set over a fixed list of descriptors, waiting for input only. */
+/**
+ * Takes bytes that a socket has now into a buffer that stays put.
+ * @returns how many; 0 when the other side has gone, undefined when there are none yet
+ */
+export function receiveBytes(socket: number, into: Uint8Array): number | undefined {
+  const count = call.recv(socket, into, into.length, MSG_DONTWAIT) as number;
+  if (count >= 0) return count;
+  const errno = koffi.errno();
+  // A connection that was reset has ended, too.
+  return errno === EAGAIN || errno === EINTR ? undefined : 0;
+}
+
+/** Gives bytes to a socket, as many as it takes now; one whose other side has gone takes none. */
+export function sendBytes(socket: number, bytes: Uint8Array): number {
+  const flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+  return Math.max(0, call.send(socket, bytes, bytes.length, flags) as number);
+}
+
+/** A reusable ppoll() set over a list of descriptors; -1 stands for none. Waits for input. */
 export class PollSet {
   readonly #fds: readonly number[];
   readonly #records: Uint8Array;
@@ -151,6 +173,12 @@ export class PollSet {
       this.#view.setInt32(8 * place, fd, true);
       this.#view.setInt16(8 * place + 4, POLLIN, true);
     }
+  }
+
+  /** Waits for another descriptor at `place` from now on, for room to write in it too if asked. */
+  replace(place: number, fd: number, output = false): void {
+    this.#view.setInt32(8 * place, fd, true);
+    this.#view.setInt16(8 * place + 4, output ? POLLIN | POLLOUT : POLLIN, true);
   }
 
   /** Blocks this thread until a descriptor is readable or `micros` passed; returns how many are. */

@@ -45,7 +45,7 @@ describe('assertLayout', () => {
 
 describe('the shared structures', () => {
   it('have the sizes that PROTOCOL.md names', () => {
-    expect(LAYOUTS.map((each) => each.bytes)).toEqual([4096, 256, 64, 16]);
+    expect(LAYOUTS.map((each) => each.bytes)).toEqual([4096, 256, 64, 16, 32, 8, 24, 8]);
     expect(fieldBytes(DESCRIPTOR.fields[2])).toBe(24);
   });
 

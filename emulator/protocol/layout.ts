@@ -7,8 +7,8 @@
  * a local copy, and checks the copy. Nothing here owns memory: offsets only.
  */
 
-/** Who may write a word. The other side only reads it. */
-export type Writer = 'host' | 'guest';
+/** Who may write a word; the other side only reads it. Of a frame it is whoever sends it. */
+export type Writer = 'host' | 'guest' | 'sender';
 
 /** One field of a shared structure. `count` makes it an array. Offsets and sizes in bytes. */
 export interface Field {
@@ -114,6 +114,39 @@ export const Fault = {
   SLOT: 4,
   /** The credit ring's head ran past its tail or more than a ring behind. */
   CREDIT_RANGE: 5,
+  /** A whole and undamaged frame that no honest guest would send. */
+  FRAME: 6,
+} as const;
+
+/** "TMFR" read as a little-endian word: where a frame may begin. */
+export const FRAME_MAGIC = 0x52464d54;
+
+/** Most bytes behind a frame's header: the words of a large batch, or fifteen pages. */
+export const FRAME_PAYLOAD_MAX = 65536;
+
+/** In a frame's `status`: `host_state` in the low byte, then this bit, then `fault`. */
+export const FRAME_STATUS_REFUSE = 0x100;
+export const FRAME_STATUS_FAULT_SHIFT = 16;
+
+/** Values of a frame's `kind`. */
+export const FrameKind = {
+  /** Guest: serve this life (tmem_hello). */
+  HELLO: 1,
+  /** Host: it is served (tmem_welcome). */
+  WELCOME: 2,
+  /** Guest: replies taken so far, a word a queue; then operations. */
+  OPERATIONS: 3,
+  /** Host: replies. */
+  REPLIES: 4,
+  /**
+   * Something was lost. A word a queue: guest: replies taken so far; host: descriptors taken so
+   * far.
+   */
+  RESYNC: 5,
+  /** Host: nothing but the header's words. */
+  STATUS: 6,
+  /** Guest: this life ends. */
+  GOODBYE: 7,
 } as const;
 
 /**
@@ -203,8 +236,73 @@ export const REPLY = {
   ],
 } as const satisfies Layout;
 
+export const FRAME = {
+  name: 'tmem_frame',
+  bytes: 32,
+  doc: 'Before each run of bytes over a stream; `length` bytes of payload follow.',
+  fields: [
+    { name: 'magic', offset: 0x00, type: 'u32', writer: 'sender', doc: 'FRAME_MAGIC' },
+    { name: 'kind', offset: 0x04, type: 'u32', writer: 'sender', doc: 'FRAME_*' },
+    { name: 'length', offset: 0x08, type: 'u32', writer: 'sender', doc: 'bytes of payload' },
+    { name: 'epoch', offset: 0x0c, type: 'u32', writer: 'sender', doc: 'guest life' },
+    { name: 'credits', offset: 0x10, type: 'u32', writer: 'sender', doc: 'host: puts let so far' },
+    { name: 'status', offset: 0x14, type: 'u32', writer: 'sender', doc: 'host: see below' },
+    {
+      name: 'head_crc',
+      offset: 0x18,
+      type: 'u32',
+      writer: 'sender',
+      doc: 'of the six words before',
+    },
+    { name: 'payload_crc', offset: 0x1c, type: 'u32', writer: 'sender', doc: 'of the payload' },
+  ],
+} as const satisfies Layout;
+
+export const HELLO = {
+  name: 'tmem_hello',
+  bytes: 8,
+  doc: 'Payload of HELLO.',
+  fields: [
+    { name: 'version', offset: 0x0, type: 'u32', writer: 'guest', doc: 'protocol version' },
+    { name: 'features', offset: 0x4, type: 'u32', writer: 'guest', doc: 'bits it would use' },
+  ],
+} as const satisfies Layout;
+
+export const WELCOME = {
+  name: 'tmem_welcome',
+  bytes: 24,
+  doc: 'Payload of WELCOME.',
+  fields: [
+    { name: 'version', offset: 0x00, type: 'u32', writer: 'host', doc: 'protocol version' },
+    { name: 'features', offset: 0x04, type: 'u32', writer: 'host', doc: 'bits in use' },
+    { name: 'host_epoch', offset: 0x08, type: 'u32', writer: 'host', doc: 'host life' },
+    { name: 'queue_count', offset: 0x0c, type: 'u32', writer: 'host', doc: 'power of two' },
+    { name: 'queue_entries', offset: 0x10, type: 'u32', writer: 'host', doc: 'power of two' },
+    { name: 'slot_count', offset: 0x14, type: 'u32', writer: 'host', doc: 'pages it has room for' },
+  ],
+} as const satisfies Layout;
+
+export const FRAME_ITEM = {
+  name: 'tmem_frame_item',
+  bytes: 8,
+  doc: 'Before each descriptor or reply in a frame; a page follows those where `pages` is 1.',
+  fields: [
+    { name: 'queue', offset: 0x0, type: 'u32', writer: 'sender', doc: 'number of the queue' },
+    { name: 'pages', offset: 0x4, type: 'u32', writer: 'sender', doc: '0 or 1' },
+  ],
+} as const satisfies Layout;
+
 /** Every shared structure, in the order in which they are written out. */
-export const LAYOUTS: readonly Layout[] = [HEADER, QUEUE_CONTROL, DESCRIPTOR, REPLY];
+export const LAYOUTS: readonly Layout[] = [
+  HEADER,
+  QUEUE_CONTROL,
+  DESCRIPTOR,
+  REPLY,
+  FRAME,
+  HELLO,
+  WELCOME,
+  FRAME_ITEM,
+];
 
 /** Every group of constants, in the order in which they are written out. */
 export const CONSTANTS: readonly ConstantGroup[] = [
@@ -218,6 +316,10 @@ export const CONSTANTS: readonly ConstantGroup[] = [
       PAGE_BYTES,
       SPEC_VERSION: TMEM_SPEC_VERSION,
       REPLY_SLOT_GRANTED,
+      FRAME_MAGIC,
+      FRAME_PAYLOAD_MAX,
+      FRAME_STATUS_REFUSE,
+      FRAME_STATUS_FAULT_SHIFT,
     },
   },
   { prefix: 'CMD_', doc: "Commands, with Xen's numbers.", values: Command },
@@ -226,6 +328,7 @@ export const CONSTANTS: readonly ConstantGroup[] = [
   { prefix: 'GUEST_', doc: 'guest_state.', values: GuestState },
   { prefix: 'FEATURE_', doc: 'Feature bits.', values: Feature },
   { prefix: 'FAULT_', doc: 'Why a guest was cut off.', values: Fault },
+  { prefix: 'FRAME_', doc: 'What a frame carries.', values: FrameKind },
 ];
 
 type FieldNames<L extends Layout> = L['fields'][number]['name'];

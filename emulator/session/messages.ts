@@ -6,6 +6,7 @@
  */
 import type { PolicySpec } from '../policy/put-policy.js';
 import type { PoolInfo } from '../store/pool-table.js';
+import type { Transport } from '../transport/transports.js';
 import type { SessionCounters } from './session.js';
 
 /**
@@ -13,6 +14,7 @@ import type { SessionCounters } from './session.js';
  * worker.
  */
 export interface WorkerSetup {
+  readonly transport: Transport;
   readonly regionFd: number;
   readonly regionBytes: number;
   readonly queueCount: number;
@@ -35,6 +37,8 @@ export type WorkerRequest =
   | { readonly id: number; readonly kind: 'stats' }
   | { readonly id: number; readonly kind: 'quota'; readonly pages: number }
   | { readonly id: number; readonly kind: 'refuse'; readonly refuse: boolean }
+  /** The link's socket, or -1: let go of it. */
+  | { readonly id: number; readonly kind: 'link'; readonly fd: number }
   | { readonly id: number; readonly kind: 'restart'; readonly hostEpoch: number }
   | { readonly id: number; readonly kind: 'stop' };
 
@@ -42,6 +46,11 @@ export type WorkerRequest =
 export interface StoreStats extends SessionCounters {
   readonly doorbellsReceived: number;
   readonly sleeps: number;
+  /** Of a link; 0 with shared memory. */
+  readonly framesReceived: number;
+  readonly framesSent: number;
+  /** Bytes of a link that were in no undamaged frame. */
+  readonly streamBytesSkipped: number;
   readonly slots: number;
   readonly pagesUsed: number;
   readonly pagesUsedMax: number;
@@ -54,4 +63,6 @@ export interface StoreStats extends SessionCounters {
 export type WorkerMessage =
   | { readonly id: number; readonly stats: StoreStats }
   | { readonly ready: true }
+  /** The link's other side has gone, and its descriptor is let go of. */
+  | { readonly linkEnded: true }
   | { readonly fault: string };

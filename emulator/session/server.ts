@@ -8,20 +8,25 @@
 import { randomInt } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { Worker } from 'node:worker_threads';
+import { formatOption } from '@qemu-tmem/qmp';
 import { Lifetime } from '../lifetime.js';
 import { closeFd, eventFd, ringEventFd } from '../native/libc.js';
 import { type PolicySpec, parsePolicy } from '../policy/put-policy.js';
 import { computeGeometry } from '../protocol/geometry.js';
-import { IvshmemServer } from '../transport/ivshmem-server.js';
+import { listenIvshmem } from '../transport/ivshmem-server.js';
 import { RegionFile } from '../transport/region.js';
+import { type ClientEvents, SocketServer } from '../transport/socket-server.js';
+import { storeDevices, type Transport } from '../transport/transports.js';
 import type { StoreStats, WorkerMessage, WorkerRequest, WorkerSetup } from './messages.js';
 
 export interface TmemServerOptions {
   /** Path of the UNIX socket that QEMU's chardev connects to; at most 107 bytes. */
   readonly socketPath: string;
+  /** Default ivshmem. */
+  readonly transport?: Transport;
   /**
-   * Bytes of shared memory, a power of two from 1 MiB to 4 GiB; default 512 MiB. Used as pages
-   * come.
+   * Bytes of memory for pages (shared with the guest over ivshmem), a power of two from 1 MiB to
+   * 4 GiB; default 512 MiB. Used as pages come.
    */
   readonly regionBytes?: number;
   /** A tmpfs directory for the memory; default: a nameless memfd. */
@@ -71,6 +76,7 @@ export function newEpoch(): number {
 
 export class TmemServer implements AsyncDisposable {
   readonly socketPath: string;
+  readonly transport: Transport;
   /** Interrupt vectors that QEMU's device must have. */
   readonly vectors: number;
   readonly regionBytes: number;
@@ -80,11 +86,14 @@ export class TmemServer implements AsyncDisposable {
   #worker: Worker | undefined;
   #controlFd = -1;
   #nextRequest = 1;
+  /** Closes the link's socket. */
+  #hangUp: () => void = () => {};
   #gone: Error | undefined;
   #last: StoreStats | undefined;
 
   private constructor(options: TmemServerOptions, vectors: number) {
     this.socketPath = options.socketPath;
+    this.transport = options.transport ?? 'ivshmem';
     this.vectors = vectors;
     this.regionBytes = options.regionBytes ?? DEFAULT_REGION_BYTES;
     this.#onEvent = options.onEvent ?? (() => {});
@@ -92,7 +101,7 @@ export class TmemServer implements AsyncDisposable {
 
   /**
    * Starts to serve. When this returns, QEMU may be started.
-   * @throws GeometryError, RegionError, IvshmemServerError, PolicyError
+   * @throws GeometryError, RegionError, SocketServerError, PolicyError
    */
   static async start(options: TmemServerOptions): Promise<TmemServer> {
     const geometry = computeGeometry({
@@ -121,6 +130,7 @@ export class TmemServer implements AsyncDisposable {
     this.#controlFd = this.#ownedEventFd();
     const vectorFds = Array.from({ length: this.vectors }, () => this.#ownedEventFd());
     await this.#startWorker({
+      transport: this.transport,
       regionFd: region.fd,
       regionBytes: this.regionBytes,
       queueCount: this.vectors,
@@ -133,20 +143,39 @@ export class TmemServer implements AsyncDisposable {
       hostEpoch: newEpoch(),
       spinMicros: options.spinMicros ?? DEFAULT_SPIN_MICROS,
     });
-    this.#cleanup.use(
-      await IvshmemServer.listen({
-        socketPath: this.socketPath,
-        memoryFd: region.fd,
-        hostEventFd: doorbellFd,
-        guestEventFds: vectorFds,
-        onConnect: (peer) => this.#onEvent(`QEMU connected as peer ${peer}`),
-        onDisconnect: (peer) => {
-          this.#onEvent(`QEMU, peer ${peer}, disconnected`);
-          return this.#request({ kind: 'restart', hostEpoch: newEpoch() });
-        },
-        onRefused: (reason) => this.#onEvent(`a connection was refused: ${reason}`),
-      }),
-    );
+    if (this.transport === 'ivshmem') {
+      const { socketPath } = this;
+      const fds = { memoryFd: region.fd, hostEventFd: doorbellFd, guestEventFds: vectorFds };
+      this.#cleanup.use(await listenIvshmem({ socketPath, ...fds, ...this.#clientEvents() }));
+    } else {
+      await this.#listenForLink();
+    }
+  }
+
+  #clientEvents(): Required<ClientEvents> {
+    return {
+      onConnect: (client) => this.#onEvent(`QEMU connected as peer ${client}`),
+      onDisconnect: (client) => {
+        this.#onEvent(`QEMU, peer ${client}, disconnected`);
+        return this.#request({ kind: 'restart', hostEpoch: newEpoch() });
+      },
+      onRefused: (reason) => this.#onEvent(`a connection was refused: ${reason}`),
+    };
+  }
+
+  /** The worker reads and writes the link's socket; it lets go of it before it is closed. */
+  async #listenForLink(): Promise<void> {
+    const server = await SocketServer.listen({
+      socketPath: this.socketPath,
+      readElsewhere: true,
+      greet: (fd) => {
+        this.#request({ kind: 'link', fd }).catch(() => {});
+      },
+      ...this.#clientEvents(),
+    });
+    this.#hangUp = () => server.hangUp();
+    this.#cleanup.use(server);
+    this.#cleanup.defer(() => this.#request({ kind: 'link', fd: -1 }).catch(() => {}));
   }
 
   async #startWorker(setup: WorkerSetup): Promise<void> {
@@ -170,6 +199,10 @@ export class TmemServer implements AsyncDisposable {
   }
 
   #receive(message: Exclude<WorkerMessage, { ready: true }>): void {
+    if ('linkEnded' in message) {
+      this.#hangUp();
+      return;
+    }
     if ('fault' in message) {
       this.#onEvent(`the guest broke the protocol and is cut off: ${message.fault}`);
       return;
@@ -228,11 +261,10 @@ export class TmemServer implements AsyncDisposable {
 
   /** The QEMU arguments that connect a guest to this server. */
   qemuArguments(): string[] {
+    const { chardevs, devices } = storeDevices(this);
     return [
-      '-chardev',
-      `socket,id=tmem,path=${this.socketPath.replaceAll(',', ',,')}`,
-      '-device',
-      `ivshmem-doorbell,chardev=tmem,vectors=${this.vectors}`,
+      ...chardevs.flatMap((chardev) => ['-chardev', formatOption(chardev, 'backend')]),
+      ...devices.flatMap((device) => ['-device', formatOption(device, 'driver')]),
     ];
   }
 

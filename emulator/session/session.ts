@@ -249,7 +249,7 @@ export class Session {
    * bad word of a life that has ended meanwhile is no fault: the next one has zeroed its words
    * already.
    */
-  #fault(fault: number): void {
+  cutOff(fault: number): void {
     if (this.#askedEpoch() !== this.#guestEpoch) return;
     this.#faulted = true;
     this.counters.faults += 1;
@@ -272,7 +272,7 @@ export class Session {
     const waiting = (tail - head) >>> 0;
     if (waiting === 0) return 0;
     if (waiting > this.#geometry.queueEntries) {
-      this.#fault(Fault.TAIL_RANGE);
+      this.cutOff(Fault.TAIL_RANGE);
       return 0;
     }
     for (let count = 0; count < waiting; count += 1) {
@@ -292,10 +292,10 @@ export class Session {
     const copy = this.#copy;
     const words = this.#words;
     for (let word = 0; word < copy.length; word += 1) copy[word] = words[from + word]!;
-    if (copy[descriptor.sequence]! >>> 0 !== sequence) return this.#cutOff(Fault.SEQUENCE);
-    if (copy[descriptor.epoch]! >>> 0 !== this.#guestEpoch) return this.#cutOff(Fault.EPOCH);
+    if (copy[descriptor.sequence]! >>> 0 !== sequence) return this.#stopAt(Fault.SEQUENCE);
+    if (copy[descriptor.epoch]! >>> 0 !== this.#guestEpoch) return this.#stopAt(Fault.EPOCH);
     const result = this.#execute();
-    if (result === Result.EFAULT) return this.#cutOff(Fault.SLOT);
+    if (result === Result.EFAULT) return this.#stopAt(Fault.SLOT);
     const to = this.#queueWord(queue, (this.#geometry.replyOffset + place * REPLY.bytes) / 4);
     words[to + reply.result] = result;
     words[to + reply.slot] =
@@ -307,8 +307,8 @@ export class Session {
     return true;
   }
 
-  #cutOff(fault: number): false {
-    this.#fault(fault);
+  #stopAt(fault: number): false {
+    this.cutOff(fault);
     return false;
   }
 
@@ -365,7 +365,7 @@ export class Session {
     if (this.#client.grantedSlots > CREDIT_WINDOW / 2) return;
     const head = Atomics.load(this.#words, header.credit_head) >>> 0;
     if ((this.#creditTail - head) >>> 0 > this.#geometry.creditEntries) {
-      this.#fault(Fault.CREDIT_RANGE);
+      this.cutOff(Fault.CREDIT_RANGE);
       return;
     }
     this.#grantUpTo(CREDIT_WINDOW);

@@ -17,7 +17,9 @@ import { computeGeometry } from '../protocol/geometry.js';
 import { TmemClient } from '../store/client.js';
 import { PageQuota } from '../store/quota.js';
 import { HOST_PEER } from '../transport/ivshmem-server.js';
+import { LinkHost } from '../transport/link-host.js';
 import { SharedRegion } from '../transport/region.js';
+import { LinkPort } from './link-port.js';
 import type { StoreStats, WorkerMessage, WorkerRequest, WorkerSetup } from './messages.js';
 import { FAULT_NAMES, Session } from './session.js';
 
@@ -39,6 +41,8 @@ class StoreThread {
   readonly #quota: PageQuota;
   readonly #client: TmemClient;
   readonly #session: Session;
+  /** Where the guest shares no memory. */
+  readonly #link: LinkPort | undefined;
   readonly #poll: PollSet;
   #stopped = false;
   #doorbells = 0;
@@ -65,7 +69,16 @@ class StoreThread {
       ring: (vector) => ringEventFd(setup.vectorFds[vector]!),
       onFault: (fault) => this.#post({ fault: FAULT_NAMES[fault] ?? `FAULT_${fault}` }),
     });
-    this.#poll = new PollSet([setup.doorbellFd, setup.controlFd]);
+    const link = new LinkHost({
+      region: this.#region,
+      geometry,
+      cutOff: (fault) => this.#session.cutOff(fault),
+    });
+    this.#link =
+      setup.transport === 'virtio-serial'
+        ? new LinkPort(link, () => this.#post({ linkEnded: true }))
+        : undefined;
+    this.#poll = new PollSet([setup.doorbellFd, setup.controlFd, -1]);
   }
 
   #post(message: WorkerMessage): void {
@@ -86,6 +99,13 @@ class StoreThread {
     this.#session.close();
   }
 
+  /** Serves what is there. @returns 0 when nothing was */
+  #serve(): number {
+    const link = this.#link;
+    if (link === undefined) return this.#session.serve();
+    return link.receive() + this.#session.serve() + link.send();
+  }
+
   /**
    * Serves until nothing has come for a while, or the main thread has rung. While a guest waits
    * for answers it looks without pause for `spinMicros`; for one that only posts it naps between
@@ -96,7 +116,7 @@ class StoreThread {
     for (let look = 1; ; look += 1) {
       // A guest that never pauses must not keep the main thread waiting.
       if (look % LOOKS_PER_POLL === 0 && this.#poll.wait(0) !== 0) return;
-      if (this.#session.serve() !== 0) {
+      if (this.#serve() !== 0) {
         if (this.#client.usedSlots > this.#usedMax) this.#usedMax = this.#client.usedSlots;
         quietSince = -1;
         continue;
@@ -113,6 +133,7 @@ class StoreThread {
 
   #sleep(): void {
     this.#session.announceSleep();
+    if (this.#link !== undefined) this.#poll.replace(2, this.#link.fd, this.#link.isBlocked);
     if (!this.#session.hasWork()) {
       this.#sleeps += 1;
       this.#poll.wait(SLEEP_MICROS_MAX);
@@ -143,6 +164,10 @@ class StoreThread {
       case 'refuse':
         this.#session.refusePuts(request.refuse);
         break;
+      case 'link':
+        if (request.fd === -1) this.#link?.drop();
+        else this.#link?.connect(request.fd);
+        break;
       case 'restart':
         this.#session.restart(request.hostEpoch);
         break;
@@ -158,6 +183,9 @@ class StoreThread {
       ...this.#session.counters,
       doorbellsReceived: this.#doorbells,
       sleeps: this.#sleeps,
+      framesReceived: this.#link?.framesReceived ?? 0,
+      framesSent: this.#link?.framesSent ?? 0,
+      streamBytesSkipped: this.#link?.skippedBytes ?? 0,
       slots: this.#client.slots.count,
       pagesUsed: this.#client.usedSlots,
       pagesUsedMax: this.#usedMax,

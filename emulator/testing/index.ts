@@ -9,4 +9,13 @@ export {
 export { FakeGuestError, type FakeGuestErrorCode } from './guest-error.js';
 export { type GuestHeader, type HeaderField, headerOffset, readHeader } from './guest-header.js';
 export { IvshmemClient, IvshmemClientError } from './ivshmem-client.js';
+export { LinkClient } from './link-client.js';
+export { LinkGuest, type LinkGuestOptions } from './link-guest.js';
+export {
+  createLinkLoopback,
+  type Direction,
+  type LinkLoopback,
+  type LinkLoopbackOptions,
+} from './link-loopback.js';
 export { createLoopback, type Loopback, type LoopbackOptions } from './loopback.js';
+export { connectUnix, UnixSocketError } from './unix-socket.js';

@@ -7,9 +7,8 @@
  */
 import koffi from 'koffi';
 import { closeFd } from '../native/libc.js';
+import { connectUnix } from './unix-socket.js';
 
-const AF_UNIX = 1;
-const SOCK_STREAM_CLOEXEC = 1 | 0o2000000;
 const MSG_DONTWAIT = 0x40;
 const MSG_CMSG_CLOEXEC = 0x4000_0000;
 const SCM_HEADER_BYTES = 16;
@@ -18,8 +17,6 @@ const GREETING_MS_MAX = 10_000;
 
 const libc = koffi.load('libc.so.6');
 const call = {
-  socket: libc.func('int socket(int domain, int type, int protocol)'),
-  connect: libc.func('int connect(int fd, const uint8_t *address, unsigned int length)'),
   recvmsg: libc.func('intptr_t recvmsg(int fd, uint8_t *message, int flags)'),
 };
 
@@ -54,10 +51,10 @@ export class IvshmemClient implements Disposable {
 
   /**
    * Connects and takes in the whole greeting, of `vectors` interrupt vectors.
-   * @throws IvshmemClientError (IVSHMEM_CLIENT_FAILED)
+   * @throws IvshmemClientError (IVSHMEM_CLIENT_FAILED), UnixSocketError (SOCKET_NOT_THERE)
    */
   static async connect(path: string, vectors: number): Promise<IvshmemClient> {
-    const client = new IvshmemClient(openSocket(path));
+    const client = new IvshmemClient(connectUnix(path));
     try {
       await client.#greeting(vectors);
       return client;
@@ -98,17 +95,6 @@ export class IvshmemClient implements Disposable {
   [Symbol.dispose](): void {
     for (const fd of this.#owned.splice(0)) closeFd(fd);
   }
-}
-
-function openSocket(path: string): number {
-  const fd = call.socket(AF_UNIX, SOCK_STREAM_CLOEXEC, 0) as number;
-  const address = Buffer.alloc(2 + Buffer.byteLength(path) + 1);
-  address.writeUInt16LE(AF_UNIX, 0);
-  address.write(path, 2);
-  if (fd >= 0 && (call.connect(fd, address, address.length) as number) === 0) return fd;
-  const errno = koffi.errno();
-  if (fd >= 0) closeFd(fd);
-  throw new IvshmemClientError(`cannot connect to ${path} (errno ${errno}): does a server run?`);
 }
 
 /** One message if there is one now. Messages are 8 bytes, sent one by one: never cut. */

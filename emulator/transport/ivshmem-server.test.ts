@@ -9,7 +9,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Lifetime } from '../lifetime.js';
 import { closeFd, eventFd, memfdCreate } from '../native/libc.js';
-import { IvshmemServer } from './ivshmem-server.js';
+import { listenIvshmem } from './ivshmem-server.js';
+import type { SocketServer } from './socket-server.js';
 
 const VECTORS = 2;
 const GREETING_BYTES = 8 * (4 + VECTORS);
@@ -19,7 +20,7 @@ let socketPath: string;
 let events: string[];
 /** What the caller does after a disconnect. */
 let cleared: Promise<unknown>;
-let server: IvshmemServer;
+let server: SocketServer;
 
 beforeEach(async () => {
   lifetime = new Lifetime();
@@ -29,7 +30,7 @@ beforeEach(async () => {
   lifetime.defer(() => rmSync(folder, { recursive: true, force: true }));
   socketPath = join(folder, 'socket');
   server = lifetime.use(
-    await IvshmemServer.listen({
+    await listenIvshmem({
       socketPath,
       memoryFd: lifetime.adopt(memfdCreate('test'), closeFd),
       hostEventFd: lifetime.adopt(eventFd(), closeFd),
@@ -63,7 +64,7 @@ function greeted(): { socket: Socket; numbers: Promise<number[]> } {
   return { socket, numbers };
 }
 
-describe('IvshmemServer', () => {
+describe('listenIvshmem', () => {
   it('greets in the order of the specification: version, id, memory, host, own vectors', async () => {
     expect(await greeted().numbers).toEqual([0, 1, -1, 0, 1, 1]);
     expect(events).toEqual(['connect 1']);

@@ -20,8 +20,9 @@ import { Command, DESCRIPTOR, PAGE_BYTES } from '../../emulator/protocol/layout.
 import { Session } from '../../emulator/session/session.js';
 import { TmemClient } from '../../emulator/store/client.js';
 import { headerOffset } from '../../emulator/testing/index.js';
-import { HOST_PEER, IvshmemServer } from '../../emulator/transport/ivshmem-server.js';
+import { HOST_PEER, listenIvshmem } from '../../emulator/transport/ivshmem-server.js';
 import { RegionFile, SharedRegion } from '../../emulator/transport/region.js';
+import type { SocketServer } from '../../emulator/transport/socket-server.js';
 import { QtestMachine } from './qtest.js';
 import { encode } from './vectors.js';
 
@@ -53,13 +54,13 @@ class Host {
     this.vectors = Array.from({ length: VECTORS }, ownedEventFd);
   }
 
-  async listen(): Promise<IvshmemServer> {
+  async listen(): Promise<SocketServer> {
     const note = (event: string): void => {
       this.events.push(event);
       this.#noticed?.();
     };
     return this.lifetime.use(
-      await IvshmemServer.listen({
+      await listenIvshmem({
         socketPath: this.socketPath,
         memoryFd: this.#memoryFd,
         hostEventFd: this.doorbell,
@@ -242,7 +243,7 @@ describe('the socket', () => {
 
   it('with a path of more than 107 bytes is SOCKET_PATH_TOO_LONG, of 107 is none', async () => {
     const listen = (socketPath: string) =>
-      IvshmemServer.listen({ socketPath, memoryFd: -1, hostEventFd: -1, guestEventFds: [] });
+      listenIvshmem({ socketPath, memoryFd: -1, hostEventFd: -1, guestEventFds: [] });
     const longest = join(host.folder, 'x'.repeat(106 - Buffer.byteLength(host.folder)));
     expect(Buffer.byteLength(longest)).toBe(107);
     expect(await codeOf(listen(`${longest}x`))).toBe('SOCKET_PATH_TOO_LONG');
@@ -253,7 +254,7 @@ describe('the socket', () => {
   it('in a folder that does not exist is SOCKET_UNUSABLE', async () => {
     const socketPath = join(host.folder, 'missing', 'socket');
     const options = { socketPath, memoryFd: -1, hostEventFd: -1, guestEventFds: [] };
-    expect(await codeOf(IvshmemServer.listen(options))).toBe('SOCKET_UNUSABLE');
+    expect(await codeOf(listenIvshmem(options))).toBe('SOCKET_UNUSABLE');
   });
 
   it('is not moved by what a client says: its guest still uses the memory', async () => {

@@ -1,8 +1,9 @@
 /** The byte images against `layout.ts`, and against what a session and a guest really write. */
 import { describe, expect, it } from 'vitest';
-import { CONSTANTS, DESCRIPTOR, HEADER, REPLY } from '../../emulator/protocol/layout.js';
+import { CONSTANTS, DESCRIPTOR, FRAME, HEADER, REPLY } from '../../emulator/protocol/layout.js';
 import { objectId } from '../../emulator/store/client.js';
 import { createLoopback } from '../../emulator/testing/index.js';
+import { FrameWriter } from '../../emulator/transport/frame.js';
 import {
   decode,
   encode,
@@ -74,6 +75,22 @@ describe('what the host writes', () => {
     expect(replyTo(5, { pool: 9 })).toEqual(expected('enodev'));
     expect(replyTo(4, { slot: 8 })).toEqual(expected('enospc'));
     expect(replyTo(99, {})).toEqual(expected('enosys'));
+  });
+});
+
+describe('what a frame writer writes', () => {
+  it('is each header, checksums and all', () => {
+    const headOf = (frame: Uint8Array): Uint8Array => frame.slice(0, FRAME.bytes);
+    const expected = (name: string) => imageBytes(vectorOf(FRAME, name), FRAME.bytes);
+    const writer = new FrameWriter();
+    const epoch = GUEST_EPOCH;
+    expect(headOf(writer.finish({ kind: 7, epoch }))).toEqual(expected('goodbye'));
+    writer.addWords([1, 1]);
+    expect(headOf(writer.finish({ kind: 1, epoch }))).toEqual(expected('hello'));
+    const status = writer.finish({ kind: 6, epoch, credits: 1024, status: 0x101 });
+    expect(headOf(status)).toEqual(expected('status'));
+    const faulted = writer.finish({ kind: 6, epoch, credits: 1024, status: 0x60002 });
+    expect(headOf(faulted)).toEqual(expected('faulted'));
   });
 });
 

@@ -9,7 +9,16 @@ import { readFileSync } from 'node:fs';
 import { type Field, LAYOUTS, type Layout } from '../../emulator/protocol/layout.js';
 
 const FOLDER = new URL('../../emulator/protocol/vectors/', import.meta.url);
-const FILES = ['header.json', 'queue-control.json', 'descriptor.json', 'reply.json'];
+const FILES = [
+  'header.json',
+  'queue-control.json',
+  'descriptor.json',
+  'reply.json',
+  'frame.json',
+  'hello.json',
+  'welcome.json',
+  'frame-item.json',
+];
 
 export type FieldValue = number | string | readonly (number | string)[];
 export type FieldValues = Readonly<Record<string, FieldValue>>;

@@ -78,7 +78,7 @@ function expectNothingLeft(): void {
 describe('tmem run', () => {
   it("passes the command's streams and exit code on", async () => {
     const outcome = await tmem(['run', ...TCG, '--', 'cat /proc/swaps; echo oops >&2; exit 7']);
-    expect(outcome.stdout).toContain('/dev/vda');
+    expect(outcome.stdout).toContain('/dev/failstop0');
     expect(outcome.stderr).toBe('oops\n');
     expect(outcome.code).toBe(7);
     expectNothingLeft();

@@ -29,15 +29,15 @@ it('survives swapoff and swapon under load, on two devices at once', async () =>
   await expect
     .poll(async () => Math.min(...(await pools(guest))), { timeout: 60_000 })
     .toBeGreaterThan(500);
-  await guest.sh('swapoff /dev/vda');
+  await guest.sh('swapoff /dev/failstop0');
   expect(await pools(guest)).toHaveLength(1);
-  await guest.sh('swapon /dev/vda');
+  await guest.sh('swapon /dev/failstop0');
   await expect.poll(async () => (await pools(guest)).length).toBe(2);
-  await guest.sh('swapoff /dev/vdb');
+  await guest.sh('swapoff /dev/failstop1');
   const { code, stdout } = await storm;
   expect(JSON.parse(stdout)).toMatchObject({ pagesWrong: 0 });
   expect(code).toBe(0);
-  await guest.sh('swapoff /dev/vda');
+  await guest.sh('swapoff /dev/failstop0');
   expect(await pools(guest)).toEqual([]);
   const stats = await guest.store!.stats();
   expect(stats.pagesUsed).toBe(0);

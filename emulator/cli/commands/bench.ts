@@ -7,6 +7,7 @@ import { type BenchRow, runBench } from '../../guest/bench.js';
 import type { Histogram } from '../../guest/counters.js';
 import type { Runner } from '../context.js';
 import { addBootOptions, type BootFlags, guestOptions, integer } from '../options.js';
+import { renderTable } from '../table.js';
 
 interface BenchFlags extends BootFlags {
   mib: number;
@@ -48,13 +49,7 @@ function cells(row: BenchRow): string[] {
 }
 
 function table(rows: readonly BenchRow[]): string {
-  const lines = [COLUMNS, ...rows.map(cells)];
-  const widths = COLUMNS.map((_, at) => Math.max(...lines.map((line) => line[at]!.length)));
-  const pad = (line: readonly string[]): string =>
-    line
-      .map((cell, at) => (at === 0 ? cell.padEnd(widths[at]!) : cell.padStart(widths[at]!)))
-      .join('  ');
-  return `${lines.map(pad).join('\n')}\n`;
+  return renderTable(COLUMNS, rows.map(cells), true);
 }
 
 export function addBenchCommand(program: Command, run: Runner): void {

@@ -1,0 +1,113 @@
+/**
+ * A link's bytes through a connected socket, for the store's thread: what has arrived goes to the
+ * link's host end, its frames go out as far as the socket takes them.
+ *
+ * Reads and writes never wait. The descriptor is the server's, which keeps it open until this has
+ * let go of it (`drop`, or a `receive` that finds its end).
+ */
+import { receiveBytes, sendBytes } from '../native/libc.js';
+import type { LinkHost } from '../transport/link-host.js';
+
+/** A frame that has begun and does not end for so long, though bytes still come, was cut. */
+const CUT_MS = 250;
+/** Reads at a time, so that a stream without a pause does not keep the queues waiting. */
+const READS_MAX = 8;
+
+export class LinkPort {
+  readonly #host: LinkHost;
+  readonly #onEnd: () => void;
+  #fd = -1;
+  /** The rest of a frame that is on its way out. */
+  #rest: Uint8Array = new Uint8Array(0);
+  #wholeAt = 0;
+  framesReceived = 0;
+  framesSent = 0;
+
+  /** `onEnd`: the other side has gone; the descriptor is not used any more. */
+  constructor(host: LinkHost, onEnd: () => void) {
+    this.#host = host;
+    this.#onEnd = onEnd;
+  }
+
+  get fd(): number {
+    return this.#fd;
+  }
+
+  /** Whether bytes wait for the socket to take them. */
+  get isBlocked(): boolean {
+    return this.#rest.length > 0;
+  }
+
+  get skippedBytes(): number {
+    return this.#host.reader.skippedBytes;
+  }
+
+  connect(fd: number): void {
+    this.drop();
+    this.#fd = fd;
+    this.#wholeAt = performance.now();
+  }
+
+  /** Lets go of the descriptor and forgets the guest behind it. */
+  drop(): void {
+    this.#fd = -1;
+    this.#rest = new Uint8Array(0);
+    this.#host.reset();
+  }
+
+  /** Takes in what has arrived. @returns frames */
+  receive(): number {
+    let frames = 0;
+    for (let reads = 0; reads < READS_MAX && this.#fd !== -1; reads += 1) {
+      const { reader } = this.#host;
+      const { space } = reader;
+      const count = receiveBytes(this.#fd, space);
+      if (count === undefined) break;
+      if (count === 0) {
+        this.drop();
+        this.#onEnd();
+        break;
+      }
+      reader.filled(count);
+      frames += this.#takeIn();
+      if (count < space.length) break;
+    }
+    this.framesReceived += frames;
+    return frames;
+  }
+
+  #takeIn(): number {
+    const now = performance.now();
+    const { reader } = this.#host;
+    let frames = this.#host.receive();
+    if (frames === 0 && now - this.#wholeAt > CUT_MS) {
+      reader.giveUp();
+      frames = this.#host.receive();
+    }
+    if (frames > 0 || !reader.isWaiting) this.#wholeAt = now;
+    return frames;
+  }
+
+  /** Sends what there is to send. @returns frames begun */
+  send(): number {
+    let frames = 0;
+    while (this.#fd !== -1 && this.#sendRest()) {
+      const frame = this.#host.nextFrame();
+      if (frame === undefined) break;
+      frames += 1;
+      this.#rest = frame;
+    }
+    this.framesSent += frames;
+    return frames;
+  }
+
+  /** Whether nothing is left to be sent. */
+  #sendRest(): boolean {
+    while (this.#rest.length > 0) {
+      const count = sendBytes(this.#fd, this.#rest);
+      if (count === 0) return false;
+      this.#rest = this.#rest.subarray(count);
+    }
+    return true;
+  }
+}

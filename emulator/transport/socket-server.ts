@@ -1,0 +1,200 @@
+/**
+ * A UNIX socket that serves one QEMU at a time, for the servers of both transports.
+ *
+ * The memory or the link behind it is one guest's, so a second client is turned away, and the next
+ * one waits until the last one's end has been dealt with. Clients are numbered from 1 and no number
+ * comes back. The server owns the socket and its path; how a client is greeted is the caller's.
+ */
+import { createServer, type Server, type Socket } from 'node:net';
+
+const CLIENTS_MAX = 65535;
+/** sun_path of struct sockaddr_un, less the closing zero (sys/un.h). */
+const SOCKET_PATH_BYTES_MAX = 107;
+
+/** What the caller hears of clients. */
+export interface ClientEvents {
+  readonly onConnect?: (client: number) => void;
+  /**
+   * The machine went away by itself. Not called when the server closes: the guest may live on, and
+   * reads its pages from memory that must not be touched then. When this gives a promise, the next
+   * client waits for it: until nothing of the last is left.
+   */
+  readonly onDisconnect?: (client: number) => unknown;
+  readonly onRefused?: (reason: string) => void;
+}
+
+export interface SocketServerOptions extends ClientEvents {
+  readonly socketPath: string;
+  /** Begins to serve a client, whose descriptor is the server's until it disconnects. */
+  readonly greet: (fd: number, client: number) => void;
+  /** Tells a client that it is refused, before its socket is closed. */
+  readonly turnAway?: (fd: number) => void;
+  /**
+   * The bytes of a client are somebody else's to read from its descriptor; `hangUp` says that it has
+   * gone. Without this they are thrown away: clients have nothing to say.
+   */
+  readonly readElsewhere?: boolean;
+}
+
+/** `code` SOCKET_IN_USE, SOCKET_PATH_TOO_LONG or SOCKET_UNUSABLE. */
+export class SocketServerError extends Error {
+  override readonly name = 'SocketServerError';
+  readonly code: string;
+
+  constructor(code: string, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.code = code;
+  }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** libuv's descriptor of an accepted socket: Node has no public name for it (nodejs/node#53391). */
+function descriptorOf(socket: Socket): number {
+  const handle = (socket as unknown as { _handle?: { fd?: number } })._handle;
+  const fd = handle?.fd;
+  if (fd === undefined || fd < 0) throw new Error('this Node does not show a socket descriptor');
+  return fd;
+}
+
+export class SocketServer implements AsyncDisposable {
+  readonly #options: SocketServerOptions;
+  readonly #server: Server;
+  #client: Socket | undefined;
+  #nextClient = 1;
+  /** The last client's end, until `onDisconnect` is through with it. */
+  #leaving: Promise<void> = Promise.resolve();
+  #closed = false;
+
+  private constructor(options: SocketServerOptions) {
+    this.#options = options;
+    const pauseOnConnect = options.readElsewhere ?? false;
+    this.#server = createServer({ pauseOnConnect }, (socket) => this.#accept(socket));
+  }
+
+  /**
+   * Listens before it returns, since QEMU reads the first messages while it starts.
+   * @throws SocketServerError (SOCKET_IN_USE, SOCKET_PATH_TOO_LONG, SOCKET_UNUSABLE)
+   */
+  static async listen(options: SocketServerOptions): Promise<SocketServer> {
+    const path = options.socketPath;
+    if (Buffer.byteLength(path) > SOCKET_PATH_BYTES_MAX) {
+      throw new SocketServerError(
+        'SOCKET_PATH_TOO_LONG',
+        `socket path of ${Buffer.byteLength(path)} bytes: a UNIX socket's path has at most ` +
+          `${SOCKET_PATH_BYTES_MAX}; choose a shorter one: ${path}`,
+      );
+    }
+    const server = new SocketServer(options);
+    await new Promise<void>((resolve, reject) => {
+      server.#server.once('error', (error: NodeJS.ErrnoException) => {
+        reject(
+          error.code === 'EADDRINUSE'
+            ? new SocketServerError(
+                'SOCKET_IN_USE',
+                `${path} exists: another server may be using it; stop that one, or remove the ` +
+                  'file if none runs, or choose another --socket',
+                error,
+              )
+            : new SocketServerError(
+                'SOCKET_UNUSABLE',
+                `cannot listen at ${path}: ${error.message}; choose another --socket`,
+                error,
+              ),
+        );
+      });
+      server.#server.listen(path, resolve);
+    });
+    return server;
+  }
+
+  #accept(socket: Socket): void {
+    // A client that goes away in the middle is no error of ours.
+    socket.on('error', () => socket.destroy());
+    if (this.#client === undefined) this.#admit(socket);
+    else this.#admitLater(socket);
+  }
+
+  /**
+   * There is a client, but its end may have come in the same turn of the event loop as this one's
+   * beginning: looks again two turns later, and when the last one is done with.
+   */
+  async #admitLater(socket: Socket): Promise<void> {
+    await nextTurn();
+    await nextTurn();
+    await this.#leaving;
+    this.#admit(socket);
+  }
+
+  /** Serves the client or turns it away. */
+  #admit(socket: Socket): void {
+    if (socket.destroyed) return;
+    const reason = this.#refusal();
+    if (reason !== undefined) {
+      this.#options.onRefused?.(reason);
+      this.#turnAway(socket);
+      return;
+    }
+    const client = this.#nextClient;
+    this.#nextClient += 1;
+    this.#client = socket;
+    socket.on('close', () => {
+      this.#leaving = this.#leave(client);
+    });
+    // One that says something all the same is not cut off: its guest still uses the memory.
+    if (!this.#options.readElsewhere) socket.resume();
+    try {
+      this.#options.greet(descriptorOf(socket), client);
+      this.#options.onConnect?.(client);
+    } catch {
+      socket.destroy();
+    }
+  }
+
+  async #leave(client: number): Promise<void> {
+    try {
+      if (!this.#closed) await this.#options.onDisconnect?.(client);
+    } catch {
+      // Its own to report; the socket must go on.
+    }
+    this.#client = undefined;
+  }
+
+  #refusal(): string | undefined {
+    if (this.#closed) return 'the server is closing';
+    if (this.#client !== undefined) return 'another QEMU is connected; one guest a socket';
+    if (this.#nextClient > CLIENTS_MAX)
+      return 'all 65535 client numbers are used; restart the server';
+    return undefined;
+  }
+
+  #turnAway(socket: Socket): void {
+    try {
+      this.#options.turnAway?.(descriptorOf(socket));
+    } catch {
+      // It has gone by itself.
+    }
+    socket.destroy();
+  }
+
+  /** The client has gone, as whoever reads its bytes has seen. */
+  hangUp(): void {
+    this.#client?.destroy();
+  }
+
+  /** Closes the socket and removes its path; an `onDisconnect` under way is through by then. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    const client = this.#client;
+    // A client that has closed already may still be here, while `onDisconnect` is under way.
+    if (client !== undefined && !client.closed) {
+      const gone = new Promise<void>((resolve) => client.once('close', () => resolve()));
+      client.destroy();
+      await gone;
+    }
+    await this.#leaving;
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+  }
+}
