@@ -10,6 +10,7 @@ import type { GuestCounters } from './counters.js';
 import type { Guest } from './guest.js';
 import { troubleIn } from './kernel-log.js';
 import { differs, type StormResult } from './storm.js';
+import { execWatched } from './watched.js';
 
 export interface FileStormOptions {
   /** MiB of files; more than the guest has memory, or nothing leaves its page cache. */
@@ -99,13 +100,13 @@ function command(options: FileStormOptions): string {
 
 /**
  * Runs a file storm in a guest with a file system on /data, and reports.
- * @throws what `Guest.exec` throws
+ * @throws what `execWatched` throws
  */
 export async function runFileStorm(
   guest: Guest,
   options: FileStormOptions,
 ): Promise<FileStormReport> {
-  const { stdout, stderr, code } = await guest.exec(command(options), {
+  const { stdout, stderr, code } = await execWatched(guest, command(options), {
     timeoutMs: options.timeoutMs,
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });

@@ -11,6 +11,7 @@ import type { GuestCounters } from './counters.js';
 import type { FrontEnd } from './front-end.js';
 import type { Guest } from './guest.js';
 import { troubleIn } from './kernel-log.js';
+import { execWatched } from './watched.js';
 
 export interface StormOptions {
   /** MiB touched; more than the guest has, or nothing is swapped. */
@@ -139,7 +140,7 @@ async function runWorkload(guest: Guest, options: StormOptions): Promise<[StormR
   }, PROGRESS_MS);
   let errors = '';
   try {
-    const { stdout, code } = await guest.exec(command(options), {
+    const { stdout, code } = await execWatched(guest, command(options), {
       timeoutMs: options.timeoutMs,
       ...(options.signal === undefined ? {} : { signal: options.signal }),
       onStderr: (chunk) => {
@@ -182,7 +183,7 @@ async function settledCounters(
 
 /**
  * Runs a storm in a guest that has its swap set up, and reports.
- * @throws what `Guest.exec` throws
+ * @throws what `execWatched` throws
  */
 export async function runStorm(guest: Guest, options: StormOptions): Promise<StormReport> {
   const start = performance.now();
