@@ -1,6 +1,6 @@
 /**
  * Projects, one after the other: tests of code and of QEMU without a guest, in parallel; then
- * tests that boot guests, one at a time, since two of them on two cores only wait for each other.
+ * tests that boot guests, two files at a time: a guest and its store seldom fill two cores.
  * `kernels` builds every kernel from nothing, which takes most of an hour: `npm run test:kernels`.
  */
 import { defineConfig } from 'vitest/config';
@@ -28,7 +28,7 @@ export default defineConfig({
           exclude: IGNORED,
           testTimeout: 300_000,
           hookTimeout: 900_000,
-          fileParallelism: false,
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
         },
       },

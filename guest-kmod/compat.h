@@ -257,6 +257,12 @@ static inline bool tmem_frontswap_can_shrink(void)
 	return true;
 }
 
+/* Swap slots that a CPU frees at a time (mm/swap_slots.c). */
+static inline unsigned int tmem_swap_slots_batch(void)
+{
+	return SWAP_BATCH;
+}
+
 /* Brings pages back into memory until @target are left with frontswap. May sleep. */
 static inline void tmem_frontswap_shrink(unsigned long target)
 {
@@ -357,6 +363,11 @@ static inline int tmem_frontswap_modes(bool writethrough, bool exclusive_gets)
 static inline bool tmem_frontswap_can_shrink(void)
 {
 	return false;
+}
+
+static inline unsigned int tmem_swap_slots_batch(void)
+{
+	return 1;
 }
 
 static inline void tmem_frontswap_shrink(unsigned long target)

@@ -12,6 +12,7 @@
  * shrink: pages come back into memory without being faulted, and leave us, a partial swapoff.
  * Process context, sleeps long.
  */
+#include <linux/cpumask.h>
 #include <linux/jiffies.h>
 #include <linux/minmax.h>
 #include <linux/module.h>
@@ -64,6 +65,7 @@ struct tmem_shrink_watch {
 	struct delayed_work work;	/* looks now and then */
 	struct task_struct *task;	/* who shrinks */
 	unsigned long held;		/* pages at the last look */
+	bool called_off;
 };
 
 static void tmem_shrink_look(struct work_struct *work)
@@ -73,8 +75,10 @@ static void tmem_shrink_look(struct work_struct *work)
 	unsigned long held = tmem_frontswap_held();
 
 	/* No signal is sent: the task finds none when it looks, and goes on in user space. */
-	if (held == watch->held)
+	if (held == watch->held) {
+		WRITE_ONCE(watch->called_off, true);
 		set_tsk_thread_flag(watch->task, TIF_SIGPENDING);
+	}
 	watch->held = held;
 	schedule_delayed_work(&watch->work, TMEM_SHRINK_PATIENCE);
 }
@@ -103,6 +107,15 @@ static unsigned long tmem_shrinkable(void)
 }
 
 /*
+ * Tries in a row that may leave as many pages as there were: the kernel frees the swap slots of
+ * those that it brought back many at a time (mm/swap_slots.c), and until then frontswap holds them.
+ */
+static unsigned int tmem_shrink_tries(void)
+{
+	return tmem_swap_slots_batch() * num_online_cpus();
+}
+
+/*
  * Has pages brought back into memory until frontswap holds @target, but for one. Asked for all
  * pages of an area, or for more than there are, the kernel would try for ever (mm/swapfile.c,
  * try_to_unuse()), so it is asked for half of them at most. May sleep, for long. Returns 0; -EINTR;
@@ -111,6 +124,7 @@ static unsigned long tmem_shrinkable(void)
 int tmem_shrink(u64 target)
 {
 	struct tmem_shrink_watch watch = { .task = current };
+	unsigned int futile = 0;
 	int ret = 0;
 
 	if (!tmem_swap_info || !tmem_frontswap_can_shrink() || tmem_exclusive_gets) {
@@ -130,10 +144,13 @@ int tmem_shrink(u64 target)
 		batch = min(batch, TMEM_SHRINK_BATCH);
 		if (batch)
 			tmem_frontswap_shrink(held - batch);
-		if (signal_pending(current))
+		futile = tmem_frontswap_held() < held ? 0 : futile + 1;
+		if (READ_ONCE(watch.called_off) || !batch)
+			ret = -EAGAIN;
+		else if (signal_pending(current))
 			ret = -EINTR;
-		else if (tmem_frontswap_held() >= held)
-			ret = batch ? -ENOMEM : -EAGAIN;
+		else if (futile == tmem_shrink_tries())
+			ret = -ENOMEM;
 	}
 	cancel_delayed_work_sync(&watch.work);
 	destroy_delayed_work_on_stack(&watch.work);

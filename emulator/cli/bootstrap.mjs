@@ -328,14 +328,23 @@ function forwardSignals() {
   }
 }
 
-/** Verbs that are vitest's, with the projects that each runs. */
+/** Verbs that are vitest's, with the projects that each runs unless it is told which. */
 const TEST_PROJECTS = { test: '!kernels', 'test:kernels': 'kernels' };
+
+function chosenProject(project, args) {
+  return args.some((arg) => /^--project(=|$)/.test(arg)) ? [] : [`--project=${project}`];
+}
 
 function runVerb(verb, args) {
   const project = TEST_PROJECTS[verb];
   const target =
     project !== undefined
-      ? [join(ROOT, 'node_modules/vitest/vitest.mjs'), 'run', `--project=${project}`, ...args]
+      ? [
+          join(ROOT, 'node_modules/vitest/vitest.mjs'),
+          'run',
+          ...chosenProject(project, args),
+          ...args,
+        ]
       : [join(ROOT, 'dist/emulator/cli/main.js'), verb, ...args];
   if (!existsSync(target[0])) {
     throw new StepError(EXIT_SOFTWARE, `${target[0]} is not there though everything was compiled`);

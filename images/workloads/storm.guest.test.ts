@@ -53,7 +53,7 @@ test(
 test(
   'pages shared copy-on-write with forked children',
   async () => {
-    await storm('--mib 48 --passes 1 --procs 2 --fork');
+    await storm('--mib 24 --passes 1 --procs 2 --fork --pageout');
   },
   STORM_TIMEOUT_MS,
 );
@@ -61,8 +61,8 @@ test(
 test(
   'shared memory, and memory pushed out on request',
   async () => {
-    await storm('--mib 64 --passes 1 --shm');
-    await storm('--mib 32 --passes 1 --pageout');
+    await storm('--mib 24 --passes 1 --shm --pageout');
+    await storm('--mib 24 --passes 1 --pageout');
   },
   STORM_TIMEOUT_MS,
 );

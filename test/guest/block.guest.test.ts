@@ -101,9 +101,10 @@ it('swap goes to it before the disk below, and answered requests overlap', async
   expect(swaps[0]).toMatch(/^\/dev\/tmem0/);
   expect(priorities[0]).toBeGreaterThan(priorities[1]!);
   const report = await runStorm(guest, {
-    mib: 192,
+    mib: 64,
     passes: 1,
     processes: 4,
+    extra: ['--pageout'],
     timeoutMs: MS_MAX,
   });
   expect(report.problems).toEqual([]);

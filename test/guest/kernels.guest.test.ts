@@ -13,7 +13,8 @@ const SWAPOFF = "swapoff $(awk 'NR == 2 { print $1 }' /proc/swaps)";
 
 async function stormOn(kernel: string, options: GuestOptions = {}) {
   await using guest = await bootGuest({ kernel, memoryMib: MEMORY_MIB, accel: 'tcg', ...options });
-  const report = await runStorm(guest, { mib: 224, passes: 1, timeoutMs: STORM_MS_MAX });
+  const storm = { mib: 48, passes: 2, extra: ['--pageout'], timeoutMs: STORM_MS_MAX };
+  const report = await runStorm(guest, storm);
   return { report, log: await guest.dmesg() };
 }
 
@@ -56,13 +57,18 @@ describe('debian-6.12', () => {
     });
     const busy = await guest.exec('rmmod tmem');
     expect(busy.code).not.toBe(0);
-    for (let life = 0; life < 3; life += 1) {
-      const report = await runStorm(guest, { mib: 192, passes: 1, timeoutMs: STORM_MS_MAX });
+    for (let life = 0; life < 2; life += 1) {
+      const report = await runStorm(guest, {
+        mib: 64,
+        passes: 1,
+        extra: ['--pageout'],
+        timeoutMs: STORM_MS_MAX,
+      });
       expect(report.pagesWrong).toBe(0);
       expect(report.guest.module.puts).toBeGreaterThan(2000);
       await guest.sh(`${SWAPOFF} && rmmod tmem`, { timeoutMs: STORM_MS_MAX });
       // Without the module the kernel swaps by itself.
-      await guest.sh('swapon /dev/vda && storm --mib 192 --passes 1 && swapoff /dev/vda', {
+      await guest.sh('swapon /dev/vda && storm --mib 64 --passes 1 --pageout && swapoff /dev/vda', {
         timeoutMs: STORM_MS_MAX,
       });
       await guest.sh('insmod /lib/tmem/tmem.ko && swapon /dev/vda');

@@ -34,11 +34,11 @@ it('loses nothing when bytes are turned, cut out and put in on their way', async
     },
   });
   const extra = ['--pageout'];
-  const report = await runStorm(guest, { mib: 12, passes: 1, extra, timeoutMs: STORM_MS_MAX });
+  const report = await runStorm(guest, { mib: 6, passes: 1, extra, timeoutMs: STORM_MS_MAX });
   // Counters agree too: what was sent twice was carried out once.
   expect(report.problems).toEqual([]);
-  expect(report.puts).toBeGreaterThan(2_000);
-  expect(report.gets).toBeGreaterThan(2_000);
+  expect(report.puts).toBeGreaterThan(1_000);
+  expect(report.gets).toBeGreaterThan(1_000);
   expect(proxy?.accidents).toBeGreaterThan(100);
   expect(report.host?.streamBytesSkipped).toBeGreaterThan(100_000);
 });

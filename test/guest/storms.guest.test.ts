@@ -36,7 +36,8 @@ describe('a verified storm', () => {
 
   it('with every put and get answered', async () => {
     const moduleParameters = ['posted_puts=0', 'direct_gets=0'];
-    const report = await stormIn({ moduleParameters }, { mib: 128, passes: 1 });
+    const storm = { mib: 48, passes: 1, extra: ['--pageout'] };
+    const report = await stormIn({ moduleParameters }, storm);
     expectRight(report);
     expect(report.guest.module.features).toBe(0);
     expect(report.puts).toBeGreaterThan(5_000);
@@ -73,7 +74,8 @@ describe('refused pages go to the swap disk and come back right', () => {
   });
 
   it('when a policy refuses every third put', async () => {
-    const report = await stormIn({ store: { policy: 'refuse-every=3' } }, { mib: 128, passes: 1 });
+    const storm = { mib: 48, passes: 1, extra: ['--pageout'] };
+    const report = await stormIn({ store: { policy: 'refuse-every=3' } }, storm);
     expectRight(report);
     expect(report.guest.module.features).toBe(2);
     expect(report.host?.putsRefused).toBeGreaterThan(1000);
