@@ -1,3 +1,4 @@
+/** What is known of a guest whose command does not end. */
 import { bootGuest } from 'qemu-tmem';
 import { describe, expect, it } from 'vitest';
 import { execWatched } from './watched.js';

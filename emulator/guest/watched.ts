@@ -57,7 +57,7 @@ async function storeState(guest: Guest): Promise<string> {
   }
 }
 
-/** What machine, store and guest say of themselves; what does not answer says that. Never rejects. */
+/** What machine, store and guest say of themselves, or that they do not answer. Never rejects. */
 export async function stateOf(guest: Guest): Promise<string> {
   const parts: [string, string][] = [
     ['QEMU', await machineState(guest)],
