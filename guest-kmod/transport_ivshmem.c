@@ -19,6 +19,7 @@
 #define TMEM_REGISTERS_BAR	0
 #define TMEM_REGION_BAR		2
 #define TMEM_REG_IVPOSITION	0x08
+#define TMEM_PEER_MAX		65535	/* peer ids have 16 bits */
 #define TMEM_REG_DOORBELL	0x0c
 /* How long the host may take to notice us. */
 #define TMEM_ATTACH_MS		5000
@@ -27,6 +28,7 @@ struct tmem_ivshmem {
 	struct tmem_device dev;		/* what the other layers see */
 	void __iomem *registers;	/* BAR 0 */
 	u32 doorbell;			/* value that rings the host */
+	u32 peer;			/* our own number */
 	u32 vectors;			/* interrupts requested so far */
 	struct tmem_irq {
 		struct tmem_device *dev;	/* the device */
@@ -102,8 +104,7 @@ static int tmem_attach(struct tmem_ivshmem *ivshmem, struct pci_dev *pci)
 			 (tmem_direct_gets ? TMEM_FEATURE_DIRECT_GETS : 0);
 	WRITE_ONCE(header->guest_version, cpu_to_le32(TMEM_PROTOCOL_VERSION));
 	WRITE_ONCE(header->guest_features, cpu_to_le32(dev->features));
-	WRITE_ONCE(header->guest_peer, cpu_to_le32(ioread32(ivshmem->registers +
-							    TMEM_REG_IVPOSITION)));
+	WRITE_ONCE(header->guest_peer, cpu_to_le32(ivshmem->peer));
 	WRITE_ONCE(header->guest_epoch, cpu_to_le32(dev->guest_epoch));
 	/* Our words before the state that offers them. */
 	smp_store_release(&header->guest_state, cpu_to_le32(TMEM_GUEST_ATTACHED));
@@ -144,6 +145,23 @@ static int tmem_map(struct tmem_ivshmem *ivshmem, struct pci_dev *pci)
 	return tmem_region_check(&pci->dev, dev->header, dev->region_bytes);
 }
 
+/*
+ * Our number and the host's. Registers under which another device lies would swallow each doorbell
+ * without a word; they show no number that could be ours.
+ */
+static int tmem_know_peers(struct tmem_ivshmem *ivshmem, struct pci_dev *pci)
+{
+	u32 host = le32_to_cpu(READ_ONCE(ivshmem->dev.header->host_peer));
+
+	ivshmem->peer = ioread32(ivshmem->registers + TMEM_REG_IVPOSITION);
+	ivshmem->doorbell = host << 16;
+	if (ivshmem->peer != host && ivshmem->peer <= TMEM_PEER_MAX)
+		return 0;
+	dev_err(&pci->dev, "BAR 0 at %pR does not answer: is another device there?\n",
+		&pci->resource[TMEM_REGISTERS_BAR]);
+	return -EIO;
+}
+
 static int tmem_ivshmem_probe(struct pci_dev *pci, const struct pci_device_id *id)
 {
 	struct tmem_ivshmem *ivshmem;
@@ -160,7 +178,9 @@ static int tmem_ivshmem_probe(struct pci_dev *pci, const struct pci_device_id *i
 	ret = tmem_map(ivshmem, pci);
 	if (ret)
 		goto fail;
-	ivshmem->doorbell = le32_to_cpu(READ_ONCE(dev->header->host_peer)) << 16;
+	ret = tmem_know_peers(ivshmem, pci);
+	if (ret)
+		goto fail;
 	ret = tmem_region_lay_out(dev);
 	if (ret) {
 		dev_err(&pci->dev, "the host's layout does not fit its memory\n");

@@ -9,7 +9,7 @@ import type { StoreStats } from '../session/messages.js';
 import type { GuestCounters } from './counters.js';
 import type { Guest } from './guest.js';
 import { troubleIn } from './kernel-log.js';
-import { differs, type StormResult } from './storm.js';
+import { differs, doorbellProblems, type StormResult } from './storm.js';
 import { execWatched } from './watched.js';
 
 export interface FileStormOptions {
@@ -68,6 +68,7 @@ function counterProblems(guest: GuestCounters, host: StoreStats): string[] {
   if (count('lost') > 0) problems.push(`${count('lost')} pages were lost`);
   if (count('host_errors') > 0) problems.push('the host broke the protocol');
   if (host.faults > 0) problems.push('the guest was cut off');
+  problems.push(...doorbellProblems(guest, host));
   return problems;
 }
 

@@ -157,6 +157,8 @@ class StoreThread {
   #answer(request: WorkerRequest): void {
     switch (request.kind) {
       case 'stats':
+        // What was posted before the question counts in the answer.
+        this.#serve();
         break;
       case 'quota':
         this.#quota.limit = request.pages;
