@@ -98,6 +98,15 @@ const ENTRIES: readonly KernelEntry[] = [
     fragments: ['guest.config', 'cleancache.config'],
     buildMinutes: 6,
   },
+  {
+    kind: 'source',
+    name: 'source-5.10-debug',
+    summary: 'source-5.10-cleancache with KASAN, lockdep, DEBUG_ATOMIC_SLEEP and UBSAN: slow',
+    suite: 'bullseye',
+    sourcePackage: 'linux-source-5.10',
+    fragments: ['guest.config', 'cleancache.config', 'debug.config'],
+    buildMinutes: 10,
+  },
 ];
 
 /** All known kernels; the first is the default. */

@@ -30,6 +30,7 @@ const OPTIONS: Readonly<Record<string, readonly string[]>> = {
   'source-6.12': ['ZSWAP', 'EXT4_FS'],
   'source-backports': ['ZSWAP', 'EXT4_FS'],
   'source-6.1-debug': ['KASAN', 'PROVE_LOCKING', 'DEBUG_ATOMIC_SLEEP', 'UBSAN', 'DEBUG_VM'],
+  'source-5.10-debug': ['CLEANCACHE', 'KASAN', 'PROVE_LOCKING', 'DEBUG_ATOMIC_SLEEP'],
   'source-5.10-cleancache': ['FRONTSWAP', 'CLEANCACHE', 'EXT4_FS', 'BLK_DEV_LOOP'],
 };
 
