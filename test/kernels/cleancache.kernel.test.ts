@@ -137,34 +137,6 @@ describe('a page that the store dropped is a miss, and no more', () => {
   });
 });
 
-describe.each([
-  ['refused unasked', 'accept'],
-  ['refused by the host', 'refuse-duplicates'],
-] as const)('a put that is %s', (_how, policy) => {
-  it('takes the older copy with it', async () => {
-    await using guest = await boot({ swap: 'none', store: { policy } });
-    await guest.sh('insmod /lib/tmem/tmem.ko front_end=cleancache');
-    const write =
-      'dd if=/dev/urandom of=/data/file bs=1M count=16 conv=notrunc 2>/dev/null && sync';
-    const drop = 'echo 1 >/proc/sys/vm/drop_caches';
-    await guest.sh(`${write}; ${drop}`);
-    expect((await ephemeral(guest))[0]?.pages).toBeGreaterThan(4000);
-    // Whole pages are written without being read, so the store has the older ones still.
-    await guest.sh(write);
-    const sum = await guest.sh('md5sum </data/file');
-    expect((await ephemeral(guest))[0]?.pages).toBeGreaterThan(4000);
-    await guest.store!.refusePuts(policy === 'accept');
-    await guest.sh(drop);
-    await guest.store!.refusePuts(false);
-    expect(await guest.sh('md5sum </data/file')).toBe(sum);
-    const { module } = await guest.counters();
-    expect(module.ephemeral_refused! + (await guest.store!.stats()).putsRefused).toBeGreaterThan(
-      4000,
-    );
-    expect(troubleIn(await guest.dmesg())).toEqual([]);
-  });
-});
-
 it('keeps to the context of each hook, says a kernel that checks it', async () => {
   const kernel = 'source-5.10-debug';
   await using guest = await boot({ kernel, memoryMib: 384, bootTimeoutMs: 180_000 });
