@@ -7,7 +7,7 @@
 import type { PolicySpec } from '../policy/put-policy.js';
 import type { PoolInfo } from '../store/pool-table.js';
 import type { Transport } from '../transport/transports.js';
-import type { SessionCounters } from './session.js';
+import type { SessionCounters } from './session-counters.js';
 
 /**
  * Handed to the worker when it starts. The main thread owns the descriptors and outlives the

@@ -29,7 +29,10 @@ import {
 import type { TmemClient } from '../store/client.js';
 import { OBJECT_ID_WORDS } from '../store/object-table.js';
 import { Result } from '../store/results.js';
+import { SlotState } from '../store/slot-table.js';
 import type { SharedRegion } from '../transport/region.js';
+import { Count, readCounters, type SessionCounters } from './session-counters.js';
+import { SessionRecord } from './session-record.js';
 
 const header = wordsOf(HEADER);
 const queueControl = wordsOf(QUEUE_CONTROL);
@@ -44,23 +47,6 @@ export const FAULT_NAMES: Readonly<Record<number, string>> = Object.fromEntries(
   Object.entries(Fault).map(([name, code]) => [code, `FAULT_${name}`]),
 );
 
-/** What a session has done, since the host began. */
-export interface SessionCounters {
-  sessions: number;
-  operations: number;
-  puts: number;
-  putsRefused: number;
-  gets: number;
-  getsMissed: number;
-  flushes: number;
-  objectFlushes: number;
-  poolsMade: number;
-  poolsDestroyed: number;
-  unknownCommands: number;
-  doorbellsSent: number;
-  faults: number;
-}
-
 export interface SessionOptions {
   readonly region: SharedRegion;
   readonly geometry: Geometry;
@@ -72,42 +58,31 @@ export interface SessionOptions {
   /** Wakes the guest by interrupt vector `vector`, one a queue. */
   readonly ring: (vector: number) => void;
   readonly onFault?: (fault: number) => void;
-}
-
-function emptyCounters(): SessionCounters {
-  return {
-    sessions: 0,
-    operations: 0,
-    puts: 0,
-    putsRefused: 0,
-    gets: 0,
-    getsMissed: 0,
-    flushes: 0,
-    objectFlushes: 0,
-    poolsMade: 0,
-    poolsDestroyed: 0,
-    unknownCommands: 0,
-    doorbellsSent: 0,
-    faults: 0,
-  };
+  /** Where the session keeps what a next one needs; default: nowhere that outlives it. */
+  readonly record?: SessionRecord;
+  /**
+   * The session before this one died: go on with its guest, from `record` and from a client that
+   * was built over that one's state with its promised slots. Default: nothing of before is kept.
+   */
+  readonly takeOver?: boolean;
 }
 
 export class Session {
-  readonly counters: SessionCounters = emptyCounters();
+  readonly #record: SessionRecord;
+  readonly #counters: Float64Array;
   readonly #words: Int32Array;
   readonly #geometry: Geometry;
   readonly #client: TmemClient;
   readonly #options: SessionOptions;
+  /** A copy of the record's. */
   readonly #heads: Uint32Array;
   readonly #rung: Uint32Array;
   readonly #copy = new Int32Array(DESCRIPTOR.bytes / 4);
   readonly #oid: Int32Array;
   readonly #uuid: Int32Array;
+  /** Copies of the record's. */
   #guestEpoch = 0;
   #hostEpoch: number;
-  #guestFeatures = 0;
-  #creditTail = 0;
-  #sleepCount = 0;
   #faulted = false;
 
   constructor(options: SessionOptions) {
@@ -120,7 +95,14 @@ export class Session {
     this.#rung = new Uint32Array(options.geometry.queueCount);
     this.#oid = this.#copy.subarray(descriptor.oid, descriptor.oid + OBJECT_ID_WORDS);
     this.#uuid = this.#copy.subarray(descriptor.oid, descriptor.oid + 4);
-    this.#publishHeader();
+    this.#record = options.record ?? new SessionRecord();
+    this.#counters = this.#record.counters;
+    if (options.takeOver === true && this.#record.hostEpoch !== 0) this.#takeOver();
+    else this.#beginLife(options.hostEpoch);
+  }
+
+  get counters(): SessionCounters {
+    return readCounters(this.#counters);
   }
 
   /** Epoch of the guest life that is served, 0 while none is. */
@@ -131,7 +113,7 @@ export class Session {
   /** Whether the guest waits neither for puts nor for gets: see Feature. */
   get guestOnlyPosts(): boolean {
     const all = Feature.POSTED_PUTS | Feature.DIRECT_GETS;
-    return this.#guestEpoch !== 0 && (this.#guestFeatures & all) === all;
+    return this.#guestEpoch !== 0 && (this.#record.guestFeatures & all) === all;
   }
 
   get isFaulted(): boolean {
@@ -155,7 +137,9 @@ export class Session {
     words[header.slot_count] = geometry.slotCount;
     words[header.host_peer] = this.#options.hostPeer;
     words[header.host_epoch] = this.#hostEpoch;
-    Atomics.store(words, header.host_state, HostState.READY);
+    words[header.fault] = this.#record.fault;
+    const state = this.#faulted ? HostState.FAULTED : HostState.READY;
+    Atomics.store(words, header.host_state, state);
     Atomics.store(words, header.magic_lo, MAGIC_LO);
   }
 
@@ -167,6 +151,7 @@ export class Session {
 
   /** Makes the guest refuse every put by itself, or lets it put again. */
   refusePuts(refuse: boolean): void {
+    this.#record.refuse = refuse;
     Atomics.store(this.#words, header.refuse, refuse ? 1 : 0);
   }
 
@@ -177,10 +162,59 @@ export class Session {
   restart(hostEpoch: number): void {
     this.#forgetGuest();
     this.#options.region.scrub();
-    this.#guestEpoch = 0;
+    this.#beginLife(hostEpoch);
+  }
+
+  #beginLife(hostEpoch: number): void {
+    this.#forgetGuest();
     this.#faulted = false;
+    this.#record.fault = 0;
     this.#hostEpoch = hostEpoch;
+    this.#record.hostEpoch = hostEpoch;
     this.#publishHeader();
+  }
+
+  /**
+   * Goes on where another session died, at whatever instruction: the guest sees the same host life,
+   * each operation's effect once and its answer once, and no doorbell is trusted. PROTOCOL.md
+   * section 10.
+   */
+  #takeOver(): void {
+    const record = this.#record;
+    this.#hostEpoch = record.hostEpoch;
+    this.#faulted = record.fault !== 0;
+    this.#counters[Count.takeovers]! += 1;
+    if (record.guestEpoch === 0 || this.#faulted) this.#forgetGuest();
+    this.#guestEpoch = record.guestEpoch;
+    const { slots } = this.#client;
+    const uncounted = record.uncountedGrant;
+    if (uncounted !== -1 && slots.state(uncounted) === SlotState.GRANTED) {
+      this.#client.reclaim(uncounted);
+    }
+    for (let queue = 0; queue < this.#heads.length; queue += 1) {
+      this.#heads[queue] = record.head(queue);
+    }
+    this.#finishOperation();
+    const words = this.#words;
+    for (let queue = 0; queue < this.#heads.length; queue += 1) this.#publishHead(queue);
+    Atomics.store(words, header.credit_tail, record.creditTail | 0);
+    Atomics.store(words, header.session_epoch, this.#guestEpoch);
+    Atomics.store(words, header.refuse, record.refuse ? 1 : 0);
+    // Odd and rung for, or even: the guest must ring for the next sleep.
+    record.sleepCount = (record.sleepCount + 2) & ~1;
+    Atomics.store(words, header.host_sleep, record.sleepCount | 0);
+    this.#publishHeader();
+    this.#wakeSleepers();
+  }
+
+  /** Carries out the operation that was under way, or gives its answer again. */
+  #finishOperation(): void {
+    const queue = this.#record.unfinishedQueue;
+    if (queue === -1 || queue >= this.#heads.length) return;
+    const tail = Atomics.load(this.#words, this.#queueWord(queue, queueControl.tail)) >>> 0;
+    const waiting = (tail - this.#heads[queue]!) >>> 0;
+    if (waiting === 0 || waiting > this.#geometry.queueEntries) return;
+    this.#client.redo(() => this.#serveOne(queue, this.#heads[queue]!, true));
   }
 
   /** Tells the guest that no one serves it any more. */
@@ -227,10 +261,12 @@ export class Session {
     this.#forgetGuest();
     for (let queue = 0; queue < this.#heads.length; queue += 1) this.#publishHead(queue);
     Atomics.store(this.#words, header.credit_tail, 0);
+    const features = Atomics.load(this.#words, header.guest_features) & this.#features();
+    this.#record.guestFeatures = features;
+    this.#record.guestEpoch = epoch;
     this.#guestEpoch = epoch;
-    this.#guestFeatures = Atomics.load(this.#words, header.guest_features) & this.#features();
     if (epoch !== 0) {
-      this.counters.sessions += 1;
+      this.#counters[Count.sessions]! += 1;
       this.#grantUpTo(CREDIT_WINDOW);
     }
     Atomics.store(this.#words, header.session_epoch, epoch);
@@ -238,10 +274,11 @@ export class Session {
 
   /** Drops all that a life of the guest had here: pages, pools, credits, places in the queues. */
   #forgetGuest(): void {
+    this.#guestEpoch = 0;
+    this.#record.clear();
     this.#client.reset();
     this.#heads.fill(0);
     this.#rung.fill(0);
-    this.#creditTail = 0;
   }
 
   /**
@@ -252,7 +289,8 @@ export class Session {
   cutOff(fault: number): void {
     if (this.#askedEpoch() !== this.#guestEpoch) return;
     this.#faulted = true;
-    this.counters.faults += 1;
+    this.#record.fault = fault;
+    this.#counters[Count.faults]! += 1;
     this.#client.reset();
     Atomics.store(this.#words, header.fault, fault);
     Atomics.store(this.#words, header.host_state, HostState.FAULTED);
@@ -283,7 +321,7 @@ export class Session {
   }
 
   /** Answers the descriptor at `sequence`; false when it cut the guest off. */
-  #serveOne(queue: number, sequence: number): boolean {
+  #serveOne(queue: number, sequence: number, again = false): boolean {
     const place = sequence & (this.#geometry.queueEntries - 1);
     const from = this.#queueWord(
       queue,
@@ -294,6 +332,10 @@ export class Session {
     for (let word = 0; word < copy.length; word += 1) copy[word] = words[from + word]!;
     if (copy[descriptor.sequence]! >>> 0 !== sequence) return this.#stopAt(Fault.SEQUENCE);
     if (copy[descriptor.epoch]! >>> 0 !== this.#guestEpoch) return this.#stopAt(Fault.EPOCH);
+    if (!again) {
+      this.#client.begin();
+      this.#record.beginOperation(queue, sequence);
+    }
     const result = this.#execute();
     if (result === Result.EFAULT) return this.#stopAt(Fault.SLOT);
     const to = this.#queueWord(queue, (this.#geometry.replyOffset + place * REPLY.bytes) / 4);
@@ -303,6 +345,7 @@ export class Session {
     words[to + reply.sequence] = sequence;
     words[to + reply.epoch] = this.#hostEpoch;
     this.#heads[queue] = sequence + 1;
+    this.#record.setHead(queue, sequence + 1);
     this.#publishHead(queue);
     return true;
   }
@@ -320,41 +363,41 @@ export class Session {
   #execute(): number {
     const copy = this.#copy;
     const client = this.#client;
-    const counters = this.counters;
+    const counters = this.#counters;
     const pool = copy[descriptor.pool]!;
     const index = copy[descriptor.index]! >>> 0;
-    counters.operations += 1;
+    counters[Count.operations]! += 1;
     client.gotSlot = -1;
     client.gotExclusive = false;
     switch (copy[descriptor.command]) {
       case Command.PUT_PAGE: {
-        counters.puts += 1;
+        counters[Count.puts]! += 1;
         const result = client.put(pool, this.#oid, index, copy[descriptor.slot]!);
-        if (result !== Result.SUCCESS) counters.putsRefused += 1;
+        if (result !== Result.SUCCESS) counters[Count.putsRefused]! += 1;
         return result;
       }
       case Command.GET_PAGE: {
-        counters.gets += 1;
+        counters[Count.gets]! += 1;
         const result = client.get(pool, this.#oid, index);
-        if (result !== Result.SUCCESS) counters.getsMissed += 1;
+        if (result !== Result.SUCCESS) counters[Count.getsMissed]! += 1;
         return result;
       }
       case Command.FLUSH_PAGE:
-        counters.flushes += 1;
+        counters[Count.flushes]! += 1;
         return client.flushPage(pool, this.#oid, index);
       case Command.FLUSH_OBJECT:
-        counters.objectFlushes += 1;
+        counters[Count.objectFlushes]! += 1;
         return client.flushObject(pool, this.#oid);
       case Command.NEW_POOL:
-        counters.poolsMade += 1;
+        counters[Count.poolsMade]! += 1;
         return client.newPool(copy[descriptor.flags]!, this.#uuid);
       case Command.DESTROY_POOL:
-        counters.poolsDestroyed += 1;
+        counters[Count.poolsDestroyed]! += 1;
         return client.destroyPool(pool);
       case Command.CONTROL:
         return Result.EOPNOTSUPP;
       default:
-        counters.unknownCommands += 1;
+        counters[Count.unknownCommands]! += 1;
         return Result.ENOSYS;
     }
   }
@@ -364,7 +407,7 @@ export class Session {
   #topUpCredits(): void {
     if (this.#client.grantedSlots > CREDIT_WINDOW / 2) return;
     const head = Atomics.load(this.#words, header.credit_head) >>> 0;
-    if ((this.#creditTail - head) >>> 0 > this.#geometry.creditEntries) {
+    if ((this.#record.creditTail - head) >>> 0 > this.#geometry.creditEntries) {
       this.cutOff(Fault.CREDIT_RANGE);
       return;
     }
@@ -373,16 +416,19 @@ export class Session {
 
   /** Grants until `window` slots are with the guest; the ring has room for every slot there is. */
   #grantUpTo(window: number): void {
-    const before = this.#creditTail;
-    const ring = this.#geometry.creditOffset / 4;
+    const record = this.#record;
+    const { creditOffset, creditEntries } = this.#geometry;
+    const before = record.creditTail;
+    const begin = (slot: number): void => {
+      this.#words[creditOffset / 4 + (record.creditTail & (creditEntries - 1))] = slot;
+      record.beginGrant(slot);
+    };
     while (this.#client.grantedSlots < window) {
-      const slot = this.#client.grant(this.#mayEvict());
-      if (slot === -1) break;
-      this.#words[ring + (this.#creditTail & (this.#geometry.creditEntries - 1))] = slot;
-      this.#creditTail = (this.#creditTail + 1) >>> 0;
+      if (this.#client.grant(this.#mayEvict(), begin) === -1) break;
+      record.endGrant();
     }
-    if (this.#creditTail === before) return;
-    Atomics.store(this.#words, header.credit_tail, this.#creditTail | 0);
+    if (record.creditTail === before) return;
+    Atomics.store(this.#words, header.credit_tail, record.creditTail | 0);
   }
 
   /**
@@ -401,13 +447,13 @@ export class Session {
     const sleep = Atomics.load(this.#words, this.#queueWord(queue, queueControl.guest_sleep)) >>> 0;
     if ((sleep & 1) === 0 || sleep === this.#rung[queue]) return;
     this.#rung[queue] = sleep;
-    this.counters.doorbellsSent += 1;
+    this.#counters[Count.doorbellsSent]! += 1;
     this.#options.ring(queue);
   }
 
   #wakeSleepers(): void {
     for (let queue = 0; queue < this.#heads.length; queue += 1) {
-      this.counters.doorbellsSent += 1;
+      this.#counters[Count.doorbellsSent]! += 1;
       this.#options.ring(queue);
     }
   }
@@ -417,14 +463,14 @@ export class Session {
    * false.
    */
   announceSleep(): void {
-    this.#sleepCount = (this.#sleepCount | 1) >>> 0;
-    Atomics.store(this.#words, header.host_sleep, this.#sleepCount | 0);
+    this.#record.sleepCount |= 1;
+    Atomics.store(this.#words, header.host_sleep, this.#record.sleepCount | 0);
   }
 
   /** Says that the host is awake: the guest need not ring. */
   announceAwake(): void {
-    this.#sleepCount = (this.#sleepCount + 1) >>> 0;
-    Atomics.store(this.#words, header.host_sleep, this.#sleepCount | 0);
+    this.#record.sleepCount += 1;
+    Atomics.store(this.#words, header.host_sleep, this.#record.sleepCount | 0);
   }
 
   /** Whether `serve` would find anything to do. */

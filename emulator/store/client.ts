@@ -7,6 +7,7 @@
  * caller owns the state memory and must keep it until the client is dropped.
  */
 import { acceptAll, type PutPolicy } from '../policy/put-policy.js';
+import { Journal } from './journal.js';
 import { OBJECT_ID_WORDS, type ObjectId, ObjectTable } from './object-table.js';
 import { PageIndex } from './page-index.js';
 import { type PoolInfo, type PoolStats, PoolTable } from './pool-table.js';
@@ -23,6 +24,10 @@ export interface ClientOptions {
   readonly state?: ArrayBuffer;
   readonly quota?: PageQuota;
   readonly policy?: PutPolicy;
+  /**
+   * Slots promised by an earlier client are still with the guest; default: they are taken back.
+   */
+  readonly keepGranted?: boolean;
 }
 
 function objectCapacity(slotCount: number): number {
@@ -38,6 +43,7 @@ export class TmemClient {
   gotExclusive = false;
 
   readonly #quota: PageQuota;
+  readonly #journal: Journal;
   readonly #pools: PoolTable;
   readonly #objects: ObjectTable;
   readonly #pages: PageIndex;
@@ -49,35 +55,44 @@ export class TmemClient {
   #version = 0;
   #clockHand = 0;
   #ephemeralPages = 0;
+  #redoing = false;
 
   /** Bytes of state memory for a client of `slotCount` slots. */
   static stateBytes(slotCount: number): number {
     const objects = ObjectTable.bytesFor(objectCapacity(slotCount));
-    return PoolTable.bytes + objects + SlotTable.bytesFor(slotCount);
+    return Journal.bytes + PoolTable.bytes + objects + SlotTable.bytesFor(slotCount);
   }
 
   constructor(options: ClientOptions) {
     const { slotCount } = options;
     const state = options.state ?? new ArrayBuffer(TmemClient.stateBytes(slotCount));
     const capacity = objectCapacity(slotCount);
-    const slotsAt = PoolTable.bytes + ObjectTable.bytesFor(capacity);
+    const objectsAt = Journal.bytes + PoolTable.bytes;
+    const slotsAt = objectsAt + ObjectTable.bytesFor(capacity);
     this.#quota = options.quota ?? new PageQuota();
     this.policy = options.policy ?? acceptAll;
-    this.#pools = new PoolTable(new Int32Array(state, 0, PoolTable.bytes / 4));
+    this.#journal = new Journal(new Int32Array(state, 0, Journal.bytes / 4));
+    this.#pools = new PoolTable(new Int32Array(state, Journal.bytes, PoolTable.bytes / 4));
     const objectWords = ObjectTable.bytesFor(capacity) / 4;
-    this.#objects = new ObjectTable(new Int32Array(state, PoolTable.bytes, objectWords), capacity);
+    this.#objects = new ObjectTable(new Int32Array(state, objectsAt, objectWords), capacity);
     this.slots = new SlotTable(new Int32Array(state, slotsAt, slotCount * 4), slotCount);
     this.#pages = new PageIndex(this.slots);
     this.#next = new Int32Array(slotCount);
     this.#previous = new Int32Array(slotCount);
     this.#free = new Int32Array(slotCount);
-    this.#rebuild();
+    this.#rebuild(options.keepGranted ?? false);
   }
 
   /** Derives index, lists and counts from the slot table; finishes whatever a crash cut short. */
-  #rebuild(): void {
+  #rebuild(keepGranted: boolean): void {
     for (let slot = this.slots.count - 1; slot >= 0; slot -= 1) {
-      if (this.slots.state(slot) === SlotState.USED && this.#adopt(slot)) continue;
+      const state = this.slots.state(slot);
+      if (state === SlotState.USED && this.#adopt(slot)) continue;
+      if (state === SlotState.GRANTED && keepGranted) {
+        this.#grantedCount += 1;
+        this.#quota.take();
+        continue;
+      }
       this.slots.setState(slot, SlotState.FREE);
       this.#free[this.#freeCount] = slot;
       this.#freeCount += 1;
@@ -121,15 +136,16 @@ export class TmemClient {
   /**
    * Promises an empty slot to the guest: the most recently freed one, so that few slots stay in
    * use. Evicts an ephemeral page if that is what it takes and `mayEvict`. Returns the slot, or
-   * -1 when quota and memory give none.
+   * -1 when quota and memory give none. `before` hears of the slot just before it is promised.
    */
-  grant(mayEvict = true): number {
+  grant(mayEvict = true, before?: (slot: number) => void): number {
     if (this.#freeCount === 0 && !(mayEvict && this.#evict())) return -1;
     if (!this.#quota.tryTake()) {
       if (!(mayEvict && this.#evict() && this.#quota.tryTake())) return -1;
     }
     this.#freeCount -= 1;
     const slot = this.#free[this.#freeCount]!;
+    before?.(slot);
     this.slots.setState(slot, SlotState.GRANTED);
     this.#grantedCount += 1;
     return slot;
@@ -156,6 +172,38 @@ export class TmemClient {
     }
   }
 
+  // --- Operations that a crash cut short --------------------------------------------------------
+
+  /** Another operation of the guest's begins: what comes until the next one is part of it. */
+  begin(): void {
+    this.#journal.begin();
+  }
+
+  /**
+   * Runs, once more and before anything else, the operation that was under way when the client
+   * before this one died: its effect is as if it had run once, and so is its result.
+   */
+  redo<T>(operation: () => T): T {
+    this.#redoing = true;
+    try {
+      return operation();
+    } finally {
+      this.#redoing = false;
+    }
+  }
+
+  /** A put of a slot that is not granted: it was carried out before, or refused, or is a lie. */
+  #redonePut(pool: number, oid: ObjectId, index: number, slot: number): number {
+    if (!this.#pools.isLive(pool)) return Result.ENODEV;
+    const there = this.#find(pool, oid, index);
+    if (this.slots.state(slot) === SlotState.USED) {
+      return there === slot ? Result.SUCCESS : Result.EFAULT;
+    }
+    if (there === -1) return Result.ENOMEM;
+    this.#dropPage(there);
+    return Result.ENOSPC;
+  }
+
   // --- Pools ------------------------------------------------------------------------------------
 
   /**
@@ -163,13 +211,17 @@ export class TmemClient {
    * @returns the pool's id from 0, or EPERM
    */
   newPool(flags: number, uuid: Int32Array): number {
-    return this.#pools.create(flags, uuid);
+    const { serial } = this.#journal;
+    const made = this.#redoing ? this.#pools.madeBy(serial) : -1;
+    return made === -1 ? this.#pools.create(flags, uuid, serial) : made;
   }
 
   /** DESTROY_POOL: drops all its pages; puts to it fail from now on. 1, or 0 for no such pool. */
   destroyPool(pool: number): number {
+    const { serial } = this.#journal;
+    if (this.#redoing && this.#pools.wasDestroyedBy(pool, serial)) return Result.SUCCESS;
     if (!this.#pools.isLive(pool)) return Result.MISS;
-    this.#pools.remove(pool);
+    this.#pools.remove(pool, serial);
     for (let object = 0; object < this.#objects.capacity; object += 1) {
       if (this.#objects.poolOf(object) === pool) this.#dropObject(object, pool);
     }
@@ -190,7 +242,9 @@ export class TmemClient {
    */
   put(pool: number, oid: ObjectId, index: number, slot: number): number {
     if (!(slot >= 0 && slot < this.slots.count)) return Result.EFAULT;
-    if (this.slots.state(slot) !== SlotState.GRANTED) return Result.EFAULT;
+    if (this.slots.state(slot) !== SlotState.GRANTED) {
+      return this.#redoing ? this.#redonePut(pool, oid, index, slot) : Result.EFAULT;
+    }
     if (!this.#pools.isLive(pool)) {
       this.reclaim(slot);
       return Result.ENODEV;
@@ -247,15 +301,25 @@ export class TmemClient {
     const stats = this.#pools.stats(pool);
     stats.gets += 1;
     const slot = this.#find(pool, oid, index);
-    if (slot === -1) return Result.MISS;
+    if (slot === -1) return this.#redoing ? this.#redoneGet() : Result.MISS;
     stats.getsFound += 1;
     this.gotSlot = slot;
     if (!this.#pools.isPersistent(pool)) {
       this.gotExclusive = true;
+      this.#journal.take(slot);
       this.#unlinkPage(slot);
       this.slots.setState(slot, SlotState.GRANTED);
       this.#grantedCount += 1;
     }
+    return Result.SUCCESS;
+  }
+
+  /** The page is in the slot that this get took, if it came so far; nobody has got it since. */
+  #redoneGet(): number {
+    const slot = this.#journal.taken;
+    if (slot === -1 || this.slots.state(slot) !== SlotState.GRANTED) return Result.MISS;
+    this.gotSlot = slot;
+    this.gotExclusive = true;
     return Result.SUCCESS;
   }
 

@@ -1,9 +1,9 @@
 /**
  * The pools of one client: flags, uuid and counters of each.
  *
- * A pool's record (eight 32-bit words: live, flags, four of uuid, two spare) lies in memory of the
- * caller's; its first word is written last when a pool is made and first when it is destroyed. The
- * counters are in the heap and start again when a store is rebuilt.
+ * A pool's record (eight 32-bit words: live, flags, four of uuid, the operations that made and that
+ * destroyed it) lies in memory of the caller's; its first word is written last, when a pool is made
+ * and when it is destroyed. The counters are in the heap and start again when a store is rebuilt.
  */
 import { PoolFlag, TMEM_SPEC_VERSION } from '../protocol/layout.js';
 import { Result } from './results.js';
@@ -12,6 +12,8 @@ import { Result } from './results.js';
 export const POOL_COUNT_MAX = 64;
 
 const RECORD_WORDS = 8;
+const MADE_BY = 6;
+const DESTROYED_BY = 7;
 
 /** What `xl tmem-list -l` counts for a pool, under Xen's meanings. */
 export interface PoolStats {
@@ -99,9 +101,10 @@ export class PoolTable {
 
   /**
    * Makes a pool and returns its id, or EPERM. A shared pool is made private, as Xen does for a
-   * client that is not authorised: no client is, since sharing is not offered.
+   * client that is not authorised: no client is, since sharing is not offered. `serial` is the
+   * operation's (journal.ts).
    */
-  create(flags: number, uuid: Int32Array): number {
+  create(flags: number, uuid: Int32Array, serial: number): number {
     const verdict = checkPoolFlags(flags);
     if (verdict !== Result.SUCCESS) return verdict;
     for (let pool = 0; pool < POOL_COUNT_MAX; pool += 1) {
@@ -109,6 +112,7 @@ export class PoolTable {
       const at = pool * RECORD_WORDS;
       this.#words[at + 1] = flags & ~PoolFlag.SHARED;
       for (let word = 0; word < 4; word += 1) this.#words[at + 2 + word] = uuid[word] ?? 0;
+      this.#words[at + MADE_BY] = serial;
       Atomics.store(this.#words, at, 1);
       this.#stats[pool] = emptyStats();
       return pool;
@@ -116,8 +120,24 @@ export class PoolTable {
     return Result.EPERM;
   }
 
-  remove(pool: number): void {
+  remove(pool: number, serial: number): void {
+    this.#words[pool * RECORD_WORDS + DESTROYED_BY] = serial;
     Atomics.store(this.#words, pool * RECORD_WORDS, 0);
+  }
+
+  /** The live pool that operation `serial` made, or -1. */
+  madeBy(serial: number): number {
+    for (const pool of this.live()) {
+      if (this.#words[pool * RECORD_WORDS + MADE_BY] === serial) return pool;
+    }
+    return -1;
+  }
+
+  /** Whether `pool`, any 32-bit number, is gone and operation `serial` destroyed it. */
+  wasDestroyedBy(pool: number, serial: number): boolean {
+    const inRange = pool >= 0 && pool < POOL_COUNT_MAX;
+    if (!inRange || this.isLive(pool)) return false;
+    return this.#words[pool * RECORD_WORDS + DESTROYED_BY] === serial;
   }
 
   *live(): Generator<number> {

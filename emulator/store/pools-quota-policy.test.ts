@@ -31,25 +31,26 @@ describe('NEW_POOL flags', () => {
     ['the highest reserved bit', VERSION_1 | 0x80_0000],
   ])('refuses %s with EPERM', (_what, flags) => {
     expect(checkPoolFlags(flags)).toBe(-1);
-    expect(table().create(flags, uuid)).toBe(-1);
+    expect(table().create(flags, uuid, 1)).toBe(-1);
   });
 });
 
 describe('PoolTable', () => {
   it('gives the lowest free id, and EPERM when none is left', () => {
     const pools = table();
-    for (let id = 0; id < POOL_COUNT_MAX; id += 1) expect(pools.create(VERSION_1, uuid)).toBe(id);
-    expect(pools.create(VERSION_1, uuid)).toBe(-1);
-    pools.remove(17);
+    for (let id = 0; id < POOL_COUNT_MAX; id += 1)
+      expect(pools.create(VERSION_1, uuid, 1)).toBe(id);
+    expect(pools.create(VERSION_1, uuid, 1)).toBe(-1);
+    pools.remove(17, 2);
     expect(pools.isLive(17)).toBe(false);
-    expect(pools.create(VERSION_1 | 1, uuid)).toBe(17);
+    expect(pools.create(VERSION_1 | 1, uuid, 1)).toBe(17);
     expect(pools.isPersistent(17)).toBe(true);
     expect(pools.isPersistent(16)).toBe(false);
   });
 
   it('makes a shared pool private', () => {
     const pools = table();
-    expect(pools.info(pools.create(VERSION_1 | 2, uuid)).shared).toBe(false);
+    expect(pools.info(pools.create(VERSION_1 | 2, uuid, 1)).shared).toBe(false);
   });
 
   it('knows no pool by a number outside 0 to 63', () => {
@@ -62,9 +63,9 @@ describe('PoolTable', () => {
   it('is the same when it is built anew over the same memory', () => {
     const words = new Int32Array(PoolTable.bytes / 4);
     const pools = table(words);
-    pools.create(VERSION_1 | 1, uuid);
-    pools.create(VERSION_1, uuid);
-    pools.remove(0);
+    pools.create(VERSION_1 | 1, uuid, 1);
+    pools.create(VERSION_1, uuid, 1);
+    pools.remove(0, 2);
     expect([...table(words).live()]).toEqual([1]);
     expect(() => table(new Int32Array(8))).toThrow(RangeError);
   });
