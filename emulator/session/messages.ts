@@ -1,7 +1,7 @@
 /**
- * What the main thread and the store's worker thread say to each other.
+ * What the supervisor and the store's thread say to each other, through the store's process.
  *
- * The worker blocks in ppoll(2), so a message counts as sent once the control eventfd is rung
+ * The thread blocks in ppoll(2), so a message counts as sent once the control eventfd is rung
  * too. Each request carries a number and gets exactly one answer with that number.
  */
 import type { PolicySpec } from '../policy/put-policy.js';
@@ -9,31 +9,32 @@ import type { PoolInfo } from '../store/pool-table.js';
 import type { Transport } from '../transport/transports.js';
 import type { SessionCounters } from './session-counters.js';
 
-/**
- * Handed to the worker when it starts. The main thread owns the descriptors and outlives the
- * worker.
- */
-export interface WorkerSetup {
+/** Handed to the store when it starts. The supervisor owns the descriptors and outlives it. */
+export interface StoreSetup {
   readonly transport: Transport;
   readonly regionFd: number;
   readonly regionBytes: number;
+  /** What the next store needs if this one dies; `storeStateBytes` long. */
+  readonly stateFd: number;
+  /** A store before this one died: go on where it stopped. */
+  readonly takeOver: boolean;
   readonly queueCount: number;
   readonly queueEntries: number;
   /** Rung by the guest. */
   readonly doorbellFd: number;
-  /** Rung by the main thread after each message. */
+  /** Rung by the supervisor after each message. */
   readonly controlFd: number;
-  /** Rung by the worker to interrupt the guest: one a queue. */
+  /** Rung by the store to interrupt the guest: one a queue. */
   readonly vectorFds: readonly number[];
   readonly policy: PolicySpec;
   /** Pages, or Infinity. */
   readonly quotaPages: number;
   readonly hostEpoch: number;
-  /** How long the worker looks for work before it sleeps, in microseconds. */
+  /** How long the store looks for work before it sleeps, in microseconds. */
   readonly spinMicros: number;
 }
 
-export type WorkerRequest =
+export type StoreRequest =
   | { readonly id: number; readonly kind: 'stats' }
   | { readonly id: number; readonly kind: 'quota'; readonly pages: number }
   | { readonly id: number; readonly kind: 'refuse'; readonly refuse: boolean }
@@ -44,8 +45,6 @@ export type WorkerRequest =
 
 /** Numbers of one store and its guest. Pages are of 4096 bytes. */
 export interface StoreStats extends SessionCounters {
-  readonly doorbellsReceived: number;
-  readonly sleeps: number;
   /** Of a link; 0 with shared memory. */
   readonly framesReceived: number;
   readonly framesSent: number;
@@ -53,14 +52,13 @@ export interface StoreStats extends SessionCounters {
   readonly streamBytesSkipped: number;
   readonly slots: number;
   readonly pagesUsed: number;
-  readonly pagesUsedMax: number;
   readonly pagesGranted: number;
   readonly quotaPages: number;
   readonly attached: boolean;
   readonly pools: PoolInfo[];
 }
 
-export type WorkerMessage =
+export type StoreMessage =
   | { readonly id: number; readonly stats: StoreStats }
   | { readonly ready: true }
   /** The link's other side has gone, and its descriptor is let go of. */

@@ -1,23 +1,26 @@
 /**
  * The host side of one guest, whole: shared memory, eventfds, the ivshmem server and the store's
- * thread.
+ * process, which it supervises.
  *
  * `TmemServer.start` makes everything and `await using` (or disposing it) takes everything down in
- * reverse, however far the start got. It owns every descriptor; the worker only borrows them.
+ * reverse, however far the start got. It owns every descriptor; the store only borrows them.
  */
 import { randomInt } from 'node:crypto';
-import { createRequire } from 'node:module';
-import { Worker } from 'node:worker_threads';
 import { formatOption } from '@qemu-tmem/qmp';
 import { Lifetime } from '../lifetime.js';
-import { closeFd, eventFd, ringEventFd } from '../native/libc.js';
+import { closeFd, eventFd } from '../native/libc.js';
 import { type PolicySpec, parsePolicy } from '../policy/put-policy.js';
-import { computeGeometry } from '../protocol/geometry.js';
+import { computeGeometry, type Geometry } from '../protocol/geometry.js';
+import { PAGE_BYTES } from '../protocol/layout.js';
 import { listenIvshmem } from '../transport/ivshmem-server.js';
-import { RegionFile } from '../transport/region.js';
+import { RegionFile, SharedRegion } from '../transport/region.js';
 import { type ClientEvents, SocketServer } from '../transport/socket-server.js';
 import { storeDevices, type Transport } from '../transport/transports.js';
-import type { StoreStats, WorkerMessage, WorkerRequest, WorkerSetup } from './messages.js';
+import type { StoreSetup, StoreStats } from './messages.js';
+import { createStateFile } from './state-file.js';
+import { StoreGoneError, StoreProcess, type StoreProcessOptions } from './store-process.js';
+
+export { StoreGoneError } from './store-process.js';
 
 export interface TmemServerOptions {
   /** Path of the UNIX socket that QEMU's chardev connects to; at most 107 bytes. */
@@ -45,30 +48,11 @@ export interface TmemServerOptions {
   readonly onEvent?: (line: string) => void;
 }
 
-/** `code` STORE_GONE: the store's thread ended; nothing answers any more. */
-export class StoreGoneError extends Error {
-  readonly code = 'STORE_GONE';
-  override readonly name = 'StoreGoneError';
-}
-
 const DEFAULT_REGION_BYTES = 512 * 1024 * 1024;
 /** Queues, and so interrupt vectors, where the options name none. */
 export const DEFAULT_QUEUE_COUNT = 4;
 const DEFAULT_QUEUE_ENTRIES = 1024;
 const DEFAULT_SPIN_MICROS = 100;
-const REQUEST_MS_MAX = 10_000;
-
-type RequestBody = WorkerRequest extends infer R
-  ? R extends WorkerRequest
-    ? Omit<R, 'id'>
-    : never
-  : never;
-
-interface Pending {
-  resolve(stats: StoreStats): void;
-  reject(error: Error): void;
-}
-
 /** A random 32-bit life number, never 0. */
 export function newEpoch(): number {
   return randomInt(1, 0x7fff_ffff);
@@ -82,13 +66,9 @@ export class TmemServer implements AsyncDisposable {
   readonly regionBytes: number;
   readonly #cleanup = new Lifetime();
   readonly #onEvent: (line: string) => void;
-  readonly #pending = new Map<number, Pending>();
-  #worker: Worker | undefined;
-  #controlFd = -1;
-  #nextRequest = 1;
+  #store: StoreProcess | undefined;
   /** Closes the link's socket. */
   #hangUp: () => void = () => {};
-  #gone: Error | undefined;
   #last: StoreStats | undefined;
 
   private constructor(options: TmemServerOptions, vectors: number) {
@@ -112,7 +92,7 @@ export class TmemServer implements AsyncDisposable {
     parsePolicy(options.policy ?? 'accept');
     const server = new TmemServer(options, geometry.queueCount);
     try {
-      await server.#start(options, geometry.queueEntries);
+      await server.#start(options, geometry);
       return server;
     } catch (error) {
       await server[Symbol.asyncDispose]();
@@ -124,19 +104,22 @@ export class TmemServer implements AsyncDisposable {
     return this.#cleanup.adopt(eventFd(), closeFd);
   }
 
-  async #start(options: TmemServerOptions, queueEntries: number): Promise<void> {
+  async #start(options: TmemServerOptions, geometry: Geometry): Promise<void> {
+    const { queueEntries, slotCount } = geometry;
     const region = this.#cleanup.use(RegionFile.create(this.regionBytes, options.shmDir));
     const doorbellFd = this.#ownedEventFd();
-    this.#controlFd = this.#ownedEventFd();
+    const stateFd = this.#cleanup.adopt(createStateFile(slotCount), closeFd);
     const vectorFds = Array.from({ length: this.vectors }, () => this.#ownedEventFd());
-    await this.#startWorker({
+    await this.#startStore({
       transport: this.transport,
       regionFd: region.fd,
       regionBytes: this.regionBytes,
       queueCount: this.vectors,
       queueEntries,
       doorbellFd,
-      controlFd: this.#controlFd,
+      controlFd: this.#ownedEventFd(),
+      stateFd,
+      takeOver: false,
       vectorFds,
       policy: options.policy ?? 'accept',
       quotaPages: options.quotaPages ?? Number.POSITIVE_INFINITY,
@@ -167,9 +150,9 @@ export class TmemServer implements AsyncDisposable {
   async #listenForLink(): Promise<void> {
     const server = await SocketServer.listen({
       socketPath: this.socketPath,
-      readElsewhere: true,
-      greet: (fd) => {
-        this.#request({ kind: 'link', fd }).catch(() => {});
+      readElsewhere: () => this.#request({ kind: 'stats' }),
+      greet: (fd, _client, handle) => {
+        this.#request({ kind: 'link', fd }, handle).catch(() => {});
       },
       ...this.#clientEvents(),
     });
@@ -178,74 +161,47 @@ export class TmemServer implements AsyncDisposable {
     this.#cleanup.defer(() => this.#request({ kind: 'link', fd: -1 }).catch(() => {}));
   }
 
-  async #startWorker(setup: WorkerSetup): Promise<void> {
-    const path = createRequire(import.meta.url).resolve('#store-worker');
-    const worker = new Worker(path, { workerData: setup });
-    this.#worker = worker;
-    const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
+  async #startStore(setup: StoreSetup): Promise<void> {
+    const region = this.#cleanup.use(SharedRegion.map(setup.regionFd, PAGE_BYTES));
+    this.#store = this.#cleanup.use(
+      await StoreProcess.start({
+        setup,
+        region,
+        // A link's host end keeps what it needs in its own memory.
+        mayTakeOver: this.transport === 'ivshmem',
+        onMessage: (message) => this.#receive(message),
+        onEvent: this.#onEvent,
+      }),
+    );
     this.#cleanup.defer(async () => {
-      if (this.#gone === undefined) await this.#request({ kind: 'stop' }).catch(() => {});
-      await worker.terminate();
-      await exited;
-    });
-    await new Promise<void>((resolve, reject) => {
-      worker.on('message', (message: WorkerMessage) => {
-        if ('ready' in message) resolve();
-        else this.#receive(message);
-      });
-      worker.once('error', (error) => this.#fail(error, reject));
-      worker.once('exit', () => this.#fail(new Error('it ended'), reject));
+      await this.stats().catch(() => {});
     });
   }
 
-  #receive(message: Exclude<WorkerMessage, { ready: true }>): void {
-    if ('linkEnded' in message) {
-      this.#hangUp();
-      return;
-    }
-    if ('fault' in message) {
-      this.#onEvent(`the guest broke the protocol and is cut off: ${message.fault}`);
-      return;
-    }
-    this.#last = message.stats;
-    this.#pending.get(message.id)?.resolve(message.stats);
-    this.#pending.delete(message.id);
+  #receive(message: Parameters<StoreProcessOptions['onMessage']>[0]): void {
+    if ('linkEnded' in message) this.#hangUp();
+    else this.#onEvent(`the guest broke the protocol and is cut off: ${message.fault}`);
   }
 
-  #fail(cause: Error, reject: (error: Error) => void): void {
-    this.#gone ??= new StoreGoneError(`the store's thread is gone: ${cause.message}`, { cause });
-    reject(this.#gone);
-    for (const pending of this.#pending.values()) pending.reject(this.#gone);
-    this.#pending.clear();
+  async #request(...request: Parameters<StoreProcess['request']>): Promise<StoreStats> {
+    if (this.#store === undefined) throw new StoreGoneError('the store never started');
+    this.#last = await this.#store.request(...request);
+    return this.#last;
   }
 
-  #request(body: RequestBody): Promise<StoreStats> {
-    const worker = this.#worker;
-    if (this.#gone !== undefined) return Promise.reject(this.#gone);
-    if (worker === undefined) return Promise.reject(new StoreGoneError('the store never started'));
-    const id = this.#nextRequest;
-    this.#nextRequest += 1;
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        this.#pending.delete(id);
-        reject(new StoreGoneError(`the store did not answer within ${REQUEST_MS_MAX} ms`));
-      }, REQUEST_MS_MAX);
-      const settle =
-        <T>(then: (value: T) => void) =>
-        (value: T) => {
-          clearTimeout(timer);
-          then(value);
-        };
-      this.#pending.set(id, { resolve: settle(resolve), reject: settle(reject) });
-      worker.postMessage({ id, ...body } as WorkerRequest);
-      ringEventFd(this.#controlFd);
-    });
+  /** Process that serves now; undefined for a moment while another one takes over. */
+  get storePid(): number | undefined {
+    return this.#store?.pid;
   }
 
-  /** Counters of store and session, now; after the server has stopped, the last ones. */
+  /** Counters of store and session, now; once the store is gone, the last ones. */
   async stats(): Promise<StoreStats> {
-    if (this.#gone !== undefined && this.#last !== undefined) return this.#last;
-    return this.#request({ kind: 'stats' });
+    try {
+      return await this.#request({ kind: 'stats' });
+    } catch (error) {
+      if (this.#last === undefined || !(error instanceof StoreGoneError)) throw error;
+      return this.#last;
+    }
   }
 
   /** Bounds the pages held; those beyond stay, and no more are taken until they have gone. */

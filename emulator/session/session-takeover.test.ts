@@ -127,7 +127,7 @@ function queueWord(queue: number, word: number): number {
   return (geometry.queueOffset + queue * geometry.queueStride) / 4 + word;
 }
 
-// --- Crashes --------------------------------------------------------------------------------------
+// --- Crashes ------------------------------------------------------------------------------------
 
 const atomicStore = Atomics.store;
 afterEach(() => vi.restoreAllMocks());
@@ -191,7 +191,7 @@ function* subsets(batch: readonly Change[]): Generator<Change[]> {
   }
 }
 
-// --- What must hold -------------------------------------------------------------------------------
+// --- What must hold -----------------------------------------------------------------------------
 
 interface Outcome {
   /** Result of the operation's answer; what its slot holds, for a get that hit. */

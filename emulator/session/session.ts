@@ -31,7 +31,7 @@ import { OBJECT_ID_WORDS } from '../store/object-table.js';
 import { Result } from '../store/results.js';
 import { SlotState } from '../store/slot-table.js';
 import type { SharedRegion } from '../transport/region.js';
-import { Count, readCounters, type SessionCounters } from './session-counters.js';
+import { Count, countOperation, readCounters, type SessionCounters } from './session-counters.js';
 import { SessionRecord } from './session-record.js';
 
 const header = wordsOf(HEADER);
@@ -344,6 +344,7 @@ export class Session {
       this.#client.gotSlot | (this.#client.gotExclusive ? REPLY_SLOT_GRANTED : 0);
     words[to + reply.sequence] = sequence;
     words[to + reply.epoch] = this.#hostEpoch;
+    countOperation(this.#counters, copy[descriptor.command]!, result);
     this.#heads[queue] = sequence + 1;
     this.#record.setHead(queue, sequence + 1);
     this.#publishHead(queue);
@@ -359,45 +360,30 @@ export class Session {
     Atomics.store(this.#words, this.#queueWord(queue, queueControl.head), this.#heads[queue]! | 0);
   }
 
-  /** Carries out the operation in `#copy` and counts it. */
+  /** Carries out the operation in `#copy`. */
   #execute(): number {
     const copy = this.#copy;
     const client = this.#client;
-    const counters = this.#counters;
     const pool = copy[descriptor.pool]!;
     const index = copy[descriptor.index]! >>> 0;
-    counters[Count.operations]! += 1;
     client.gotSlot = -1;
     client.gotExclusive = false;
     switch (copy[descriptor.command]) {
-      case Command.PUT_PAGE: {
-        counters[Count.puts]! += 1;
-        const result = client.put(pool, this.#oid, index, copy[descriptor.slot]!);
-        if (result !== Result.SUCCESS) counters[Count.putsRefused]! += 1;
-        return result;
-      }
-      case Command.GET_PAGE: {
-        counters[Count.gets]! += 1;
-        const result = client.get(pool, this.#oid, index);
-        if (result !== Result.SUCCESS) counters[Count.getsMissed]! += 1;
-        return result;
-      }
+      case Command.PUT_PAGE:
+        return client.put(pool, this.#oid, index, copy[descriptor.slot]!);
+      case Command.GET_PAGE:
+        return client.get(pool, this.#oid, index);
       case Command.FLUSH_PAGE:
-        counters[Count.flushes]! += 1;
         return client.flushPage(pool, this.#oid, index);
       case Command.FLUSH_OBJECT:
-        counters[Count.objectFlushes]! += 1;
         return client.flushObject(pool, this.#oid);
       case Command.NEW_POOL:
-        counters[Count.poolsMade]! += 1;
         return client.newPool(copy[descriptor.flags]!, this.#uuid);
       case Command.DESTROY_POOL:
-        counters[Count.poolsDestroyed]! += 1;
         return client.destroyPool(pool);
       case Command.CONTROL:
         return Result.EOPNOTSUPP;
       default:
-        counters[Count.unknownCommands]! += 1;
         return Result.ENOSYS;
     }
   }

@@ -1,9 +1,10 @@
 /**
  * The store's thread: maps the shared region, serves its guest, sleeps when there is nothing to do.
  *
- * It looks for work for a bounded time, then says in shared memory that it sleeps, looks once
- * more, and blocks in ppoll(2) until the guest or the main thread rings. The loop never returns
- * to the event loop while the store runs; messages are taken off the port by hand.
+ * What the next store needs if this one dies is in the region and the state file; the maps of both
+ * go with the process. It looks for work for a bounded time, then says in shared memory that it
+ * sleeps, looks once more, and blocks in ppoll(2) until the guest or the supervisor rings. The loop
+ * never returns to the event loop while the store runs; messages are taken off the port by hand.
  */
 import {
   type MessagePort,
@@ -11,7 +12,7 @@ import {
   receiveMessageOnPort,
   workerData,
 } from 'node:worker_threads';
-import { drainEventFd, PollSet, ringEventFd } from '../native/libc.js';
+import { drainEventFd, mapShared, PollSet, ringEventFd } from '../native/libc.js';
 import { parsePolicy } from '../policy/put-policy.js';
 import { computeGeometry } from '../protocol/geometry.js';
 import { TmemClient } from '../store/client.js';
@@ -20,8 +21,11 @@ import { HOST_PEER } from '../transport/ivshmem-server.js';
 import { LinkHost } from '../transport/link-host.js';
 import { SharedRegion } from '../transport/region.js';
 import { LinkPort } from './link-port.js';
-import type { StoreStats, WorkerMessage, WorkerRequest, WorkerSetup } from './messages.js';
+import type { StoreMessage, StoreRequest, StoreSetup, StoreStats } from './messages.js';
 import { FAULT_NAMES, Session } from './session.js';
+import { Count } from './session-counters.js';
+import { SessionRecord } from './session-record.js';
+import { recordOffset, storeStateBytes } from './state-file.js';
 
 /** Looks at the queues between two looks at the clock. */
 const LOOKS_PER_CLOCK = 32;
@@ -35,37 +39,43 @@ const NAP_QUIET_MICROS = 5000;
 const SLEEP_MICROS_MAX = 1_000_000;
 
 class StoreThread {
-  readonly #setup: WorkerSetup;
+  readonly #setup: StoreSetup;
   readonly #port: MessagePort;
   readonly #region: SharedRegion;
   readonly #quota: PageQuota;
   readonly #client: TmemClient;
   readonly #session: Session;
+  readonly #counters: Float64Array;
   /** Where the guest shares no memory. */
   readonly #link: LinkPort | undefined;
   readonly #poll: PollSet;
   #stopped = false;
-  #doorbells = 0;
-  #sleeps = 0;
-  #usedMax = 0;
 
-  constructor(setup: WorkerSetup, port: MessagePort) {
+  constructor(setup: StoreSetup, port: MessagePort) {
     this.#setup = setup;
     this.#port = port;
     const geometry = computeGeometry(setup);
     this.#region = SharedRegion.map(setup.regionFd, setup.regionBytes);
     this.#quota = new PageQuota(setup.quotaPages);
+    const { stateFd, takeOver } = setup;
+    const state = mapShared(stateFd, storeStateBytes(geometry.slotCount)).buffer;
     this.#client = new TmemClient({
       slotCount: geometry.slotCount,
+      state,
+      keepGranted: takeOver,
       quota: this.#quota,
       policy: parsePolicy(setup.policy),
     });
+    const record = new SessionRecord(state, recordOffset(geometry.slotCount));
+    this.#counters = record.counters;
     this.#session = new Session({
       region: this.#region,
       geometry,
       client: this.#client,
       hostEpoch: setup.hostEpoch,
       hostPeer: HOST_PEER,
+      record,
+      takeOver,
       ring: (vector) => ringEventFd(setup.vectorFds[vector]!),
       onFault: (fault) => this.#post({ fault: FAULT_NAMES[fault] ?? `FAULT_${fault}` }),
     });
@@ -81,7 +91,7 @@ class StoreThread {
     this.#poll = new PollSet([setup.doorbellFd, setup.controlFd, -1]);
   }
 
-  #post(message: WorkerMessage): void {
+  #post(message: StoreMessage): void {
     this.#port.postMessage(message);
   }
 
@@ -93,7 +103,7 @@ class StoreThread {
     }
   }
 
-  /** The guest must see DOWN before the main thread hears that all is done. */
+  /** The guest must see DOWN before the supervisor hears that all is done. */
   #stop(): void {
     this.#stopped = true;
     this.#session.close();
@@ -107,17 +117,17 @@ class StoreThread {
   }
 
   /**
-   * Serves until nothing has come for a while, or the main thread has rung. While a guest waits
+   * Serves until nothing has come for a while, or the supervisor has rung. While a guest waits
    * for answers it looks without pause for `spinMicros`; for one that only posts it naps between
    * looks, so that the guest has the CPUs and need not ring.
    */
   #serveWhileBusy(): void {
     let quietSince = performance.now();
     for (let look = 1; ; look += 1) {
-      // A guest that never pauses must not keep the main thread waiting.
+      // A guest that never pauses must not keep the supervisor waiting.
       if (look % LOOKS_PER_POLL === 0 && this.#poll.wait(0) !== 0) return;
       if (this.#serve() !== 0) {
-        if (this.#client.usedSlots > this.#usedMax) this.#usedMax = this.#client.usedSlots;
+        this.#noteUse();
         quietSince = -1;
         continue;
       }
@@ -131,18 +141,25 @@ class StoreThread {
     }
   }
 
+  #noteUse(): void {
+    const { usedSlots } = this.#client;
+    if (usedSlots > this.#counters[Count.pagesUsedMax]!) {
+      this.#counters[Count.pagesUsedMax] = usedSlots;
+    }
+  }
+
   #sleep(): void {
     this.#session.announceSleep();
     if (this.#link !== undefined) this.#poll.replace(2, this.#link.fd, this.#link.isBlocked);
     if (!this.#session.hasWork()) {
-      this.#sleeps += 1;
+      this.#counters[Count.sleeps]! += 1;
       this.#poll.wait(SLEEP_MICROS_MAX);
     } else {
       this.#poll.wait(0);
     }
     this.#session.announceAwake();
     if (this.#poll.isReady(0)) {
-      this.#doorbells += 1;
+      this.#counters[Count.doorbellsReceived]! += 1;
       drainEventFd(this.#setup.doorbellFd);
     }
     if (!this.#poll.isReady(1)) return;
@@ -150,11 +167,11 @@ class StoreThread {
     for (;;) {
       const received = receiveMessageOnPort(this.#port);
       if (received === undefined) return;
-      this.#answer(received.message as WorkerRequest);
+      this.#answer(received.message as StoreRequest);
     }
   }
 
-  #answer(request: WorkerRequest): void {
+  #answer(request: StoreRequest): void {
     switch (request.kind) {
       case 'stats':
         // What was posted before the question counts in the answer.
@@ -183,14 +200,11 @@ class StoreThread {
   #stats(): StoreStats {
     return {
       ...this.#session.counters,
-      doorbellsReceived: this.#doorbells,
-      sleeps: this.#sleeps,
       framesReceived: this.#link?.framesReceived ?? 0,
       framesSent: this.#link?.framesSent ?? 0,
       streamBytesSkipped: this.#link?.skippedBytes ?? 0,
       slots: this.#client.slots.count,
       pagesUsed: this.#client.usedSlots,
-      pagesUsedMax: this.#usedMax,
       pagesGranted: this.#client.grantedSlots,
       quotaPages: this.#quota.limit,
       attached: this.#session.guestEpoch !== 0 && !this.#session.isFaulted,
@@ -199,4 +213,4 @@ class StoreThread {
   }
 }
 
-new StoreThread(workerData as WorkerSetup, parentPort as MessagePort).run();
+new StoreThread(workerData as StoreSetup, parentPort as MessagePort).run();

@@ -33,10 +33,14 @@ export class LinkClient implements Disposable {
   send(bytes: Uint8Array): void {
     const poll = new PollSet([-1]);
     poll.replace(0, this.#socket, true);
+    let isReady = false;
     for (let rest = bytes; rest.length > 0; ) {
       const count = sendBytes(this.#socket, rest);
       rest = rest.subarray(count);
-      if (count === 0 && poll.wait(SEND_MICROS_MAX) === 0) return;
+      // Ready for more and yet taking none: the other side has gone.
+      if (count === 0 && isReady) return;
+      isReady = count === 0;
+      if (isReady && poll.wait(SEND_MICROS_MAX) === 0) return;
     }
   }
 

@@ -25,15 +25,19 @@ export interface ClientEvents {
 
 export interface SocketServerOptions extends ClientEvents {
   readonly socketPath: string;
-  /** Begins to serve a client, whose descriptor is the server's until it disconnects. */
-  readonly greet: (fd: number, client: number) => void;
+  /**
+   * Begins to serve a client, whose descriptor is the server's until it disconnects; `handle` is how
+   * another process is given it (child_process, `send`).
+   */
+  readonly greet: (fd: number, client: number, handle: unknown) => void;
   /** Tells a client that it is refused, before its socket is closed. */
   readonly turnAway?: (fd: number) => void;
   /**
    * The bytes of a client are somebody else's to read from its descriptor; `hangUp` says that it has
-   * gone. Without this they are thrown away: clients have nothing to say.
+   * gone. Settles once whoever reads them has looked whether the client is still there. Without
+   * this they are thrown away: clients have nothing to say.
    */
-  readonly readElsewhere?: boolean;
+  readonly readElsewhere?: () => Promise<unknown>;
 }
 
 /** `code` SOCKET_IN_USE, SOCKET_PATH_TOO_LONG or SOCKET_UNUSABLE. */
@@ -51,10 +55,13 @@ function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-/** libuv's descriptor of an accepted socket: Node has no public name for it (nodejs/node#53391). */
+/** libuv's end of an accepted socket: Node has no public name for it (nodejs/node#53391). */
+function handleOf(socket: Socket): { fd?: number } | undefined {
+  return (socket as unknown as { _handle?: { fd?: number } })._handle;
+}
+
 function descriptorOf(socket: Socket): number {
-  const handle = (socket as unknown as { _handle?: { fd?: number } })._handle;
-  const fd = handle?.fd;
+  const fd = handleOf(socket)?.fd;
   if (fd === undefined || fd < 0) throw new Error('this Node does not show a socket descriptor');
   return fd;
 }
@@ -70,7 +77,7 @@ export class SocketServer implements AsyncDisposable {
 
   private constructor(options: SocketServerOptions) {
     this.#options = options;
-    const pauseOnConnect = options.readElsewhere ?? false;
+    const pauseOnConnect = options.readElsewhere !== undefined;
     this.#server = createServer({ pauseOnConnect }, (socket) => this.#accept(socket));
   }
 
@@ -122,6 +129,7 @@ export class SocketServer implements AsyncDisposable {
    * beginning: looks again two turns later, and when the last one is done with.
    */
   async #admitLater(socket: Socket): Promise<void> {
+    await this.#options.readElsewhere?.().catch(() => {});
     await nextTurn();
     await nextTurn();
     await this.#leaving;
@@ -144,9 +152,9 @@ export class SocketServer implements AsyncDisposable {
       this.#leaving = this.#leave(client);
     });
     // One that says something all the same is not cut off: its guest still uses the memory.
-    if (!this.#options.readElsewhere) socket.resume();
+    if (this.#options.readElsewhere === undefined) socket.resume();
     try {
-      this.#options.greet(descriptorOf(socket), client);
+      this.#options.greet(descriptorOf(socket), client, handleOf(socket));
       this.#options.onConnect?.(client);
     } catch {
       socket.destroy();

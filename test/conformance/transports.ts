@@ -56,15 +56,30 @@ type Machine = { readonly guest: FakeGuest; readonly parts: Disposable[] };
 
 async function serverPair(
   transport: 'ivshmem' | 'virtio-serial',
-  connect: (server: TmemServer) => Promise<Machine>,
+  connect: (server: TmemServer, admitted: () => Promise<void>) => Promise<Machine>,
 ): Promise<Pair> {
   const lifetime = new Lifetime();
   const folder = mkdtempSync(join(tmpdir(), 'tmem-transport-'));
   lifetime.defer(() => rmSync(folder, { recursive: true, force: true }));
   const socketPath = join(folder, 'socket');
-  const options = { transport, socketPath, regionBytes: REGION_BYTES, ...QUEUES };
+  let admissions = 0;
+  const onEvent = (line: string): void => {
+    if (line.includes('connected as peer')) admissions += 1;
+  };
+  const options = { transport, socketPath, regionBytes: REGION_BYTES, ...QUEUES, onEvent };
   const server = lifetime.use(await TmemServer.start(options));
-  let machine = await connect(server);
+  let machines = 0;
+  const next = (): Promise<Machine> => {
+    machines += 1;
+    return connect(server, async () => {
+      const deadline = performance.now() + REPLY_MS_MAX;
+      while (admissions < machines) {
+        if (performance.now() > deadline) throw new Error('the server admits no machine');
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+    });
+  };
+  let machine = await next();
   const disconnect = (): void => {
     for (const part of machine.parts.splice(0).reverse()) part[Symbol.dispose]();
   };
@@ -73,7 +88,7 @@ async function serverPair(
     guest: machine.guest,
     replace: async () => {
       disconnect();
-      machine = await connect(server);
+      machine = await next();
       return machine.guest;
     },
     refusePuts: (refuse) => server.refusePuts(refuse),
@@ -96,11 +111,11 @@ async function ivshmemMachine(server: TmemServer): Promise<Machine> {
   return { guest, parts: [client, region] };
 }
 
-async function linkMachine(server: TmemServer): Promise<Machine> {
+async function linkMachine(server: TmemServer, admitted: () => Promise<void>): Promise<Machine> {
   const client = new LinkClient(server.socketPath, QUEUES);
   const { link } = client;
-  // The server accepts it in its next turns; what is sent before waits in the socket.
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  // This thread is the server's too: it must have turned before the guest waits in it.
+  await admitted();
   const guest = new FakeGuest({
     region: link.region,
     pump: () => link.pump(),

@@ -1,0 +1,64 @@
+/**
+ * The store's process: its thread serves the guest, this one passes messages between that thread and
+ * the supervisor. It ends when the supervisor does, so that no store is left behind.
+ */
+import { createRequire } from 'node:module';
+import { Worker } from 'node:worker_threads';
+import { ringEventFd } from '../native/libc.js';
+import type { StoreMessage, StoreRequest, StoreSetup } from './messages.js';
+
+/** Exit code of a store whose thread failed: a bug of this program. */
+const EXIT_SOFTWARE = 70;
+/** How long the thread may take to tell the guest that it is going. */
+const LEAVE_MS_MAX = 1000;
+
+/** A descriptor as libuv hands it over. */
+interface Handle {
+  readonly fd: number;
+  close(): void;
+}
+
+function serve(setup: StoreSetup): void {
+  const path = createRequire(import.meta.url).resolve('#store-worker');
+  const worker = new Worker(path, { workerData: setup });
+  /** The link's socket, ours too; and those that the thread is about to let go of, by request. */
+  let link: Handle | undefined;
+  const leaving = new Map<number, Handle>();
+  const pass = (request: StoreRequest): void => {
+    worker.postMessage(request);
+    ringEventFd(setup.controlFd);
+  };
+  worker.on('message', (message: StoreMessage) => {
+    if ('id' in message) {
+      leaving.get(message.id)?.close();
+      leaving.delete(message.id);
+    } else if ('linkEnded' in message) {
+      link?.close();
+      link = undefined;
+    }
+    process.send?.(message);
+  });
+  worker.on('error', (error) => {
+    process.stderr.write(`the store's thread failed: ${error.stack}\n`);
+    process.exit(EXIT_SOFTWARE);
+  });
+  worker.on('exit', () => process.disconnect?.());
+  process.on('message', (request: StoreRequest, handle: unknown) => {
+    if (request.kind !== 'link') {
+      pass(request);
+      return;
+    }
+    if (link !== undefined) leaving.set(request.id, link);
+    link = handle as Handle | undefined;
+    pass({ ...request, fd: link?.fd ?? -1 });
+  });
+  process.on('disconnect', () => {
+    pass({ id: 0, kind: 'stop' });
+    worker.once('exit', () => process.exit(0));
+    setTimeout(() => process.exit(0), LEAVE_MS_MAX).unref();
+  });
+}
+
+process.once('message', (setup) => serve(setup as StoreSetup));
+// A terminal's signals are the supervisor's to act on.
+for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => {});

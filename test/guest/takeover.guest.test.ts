@@ -1,0 +1,50 @@
+/**
+ * The store is killed again and again while a real guest swaps: another one takes over, no page is
+ * lost or old, and whatever is put meanwhile goes to the disk.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { bootGuest, type Guest, runStorm } from 'qemu-tmem';
+import { describe, expect, it } from 'vitest';
+
+const STORM_MS_MAX = 240_000;
+const KILLS_MIN = 5;
+
+/** Kills each store some time after it began to serve, until `signal` says enough. */
+async function killStores(guest: Guest, signal: AbortSignal): Promise<number> {
+  let kills = 0;
+  while (!signal.aborted) {
+    await delay(50 + Math.random() * 300);
+    const pid = guest.store?.storePid;
+    if (pid === undefined || signal.aborted) continue;
+    process.kill(pid, 'SIGKILL');
+    kills += 1;
+  }
+  return kills;
+}
+
+describe.each([
+  ['posted puts and direct gets', []],
+  ['every put and get answered', ['posted_puts=0', 'direct_gets=0']],
+])('with %s', (_name, moduleParameters: string[]) => {
+  it('no page is lost or old, however often the store dies', async () => {
+    const events: string[] = [];
+    await using guest = await bootGuest({
+      memoryMib: 128,
+      accel: 'tcg',
+      moduleParameters,
+      store: { onEvent: (line) => events.push(line) },
+    });
+    const enough = new AbortController();
+    const killing = killStores(guest, enough.signal);
+    const extra = ['--pageout'];
+    const report = await runStorm(guest, { mib: 48, passes: 3, extra, timeoutMs: STORM_MS_MAX });
+    enough.abort();
+    expect(await killing).toBeGreaterThan(KILLS_MIN);
+    expect(report.problems).toEqual([]);
+    expect(report.pagesWrong).toBe(0);
+    expect(report.pagesVerified).toBeGreaterThan(10_000);
+    expect(report.gets).toBeGreaterThan(1000);
+    expect(report.host?.takeovers).toBeGreaterThan(KILLS_MIN);
+    expect(events.filter((line) => line.includes('another took over')).length).toBeGreaterThan(2);
+  });
+});
