@@ -36,13 +36,16 @@ function serve(setup: StoreSetup): void {
       link?.close();
       link = undefined;
     }
-    process.send?.(message);
+    // A supervisor that is gone needs no answer.
+    if (process.connected) process.send?.(message, undefined, undefined, () => {});
   });
   worker.on('error', (error) => {
     process.stderr.write(`the store's thread failed: ${error.stack}\n`);
     process.exit(EXIT_SOFTWARE);
   });
-  worker.on('exit', () => process.disconnect?.());
+  worker.on('exit', () => {
+    if (process.connected) process.disconnect();
+  });
   process.on('message', (request: StoreRequest, handle: unknown) => {
     if (request.kind !== 'link') {
       pass(request);
