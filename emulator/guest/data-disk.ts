@@ -8,8 +8,8 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { TmemError } from '../errors.js';
 
-/** Kernel modules that the mount needs. */
-export const DATA_MODULES: readonly string[] = ['ext4'];
+/** Kernel modules that the mount needs; ext4 asks for its checksum by the algorithm's name. */
+export const DATA_MODULES: readonly string[] = ['crc32c_generic', 'ext4'];
 
 const MKE2FS_MS_MAX = 60_000;
 

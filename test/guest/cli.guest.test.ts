@@ -89,6 +89,13 @@ describe('tmem run', () => {
     expect(outcome).toEqual({ code: 0, stdout: "a b|it's|$HOME|", stderr: '' });
   });
 
+  it('mounts a disk for files', async () => {
+    const script = 'echo kept >/data/file && sync && cat /data/file && grep /data /proc/mounts';
+    const outcome = await tmem(['run', ...TCG, '--data-size', '64M', '--', script]);
+    expect(outcome.stdout).toMatch(/^kept\n\/dev\/vdb \/data ext4 /);
+    expect(outcome.code).toBe(0);
+  });
+
   it('takes host programs along', async () => {
     const script = join(folder, 'hello.txt');
     writeFileSync(script, 'hello from the host\n');
