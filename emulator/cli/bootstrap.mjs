@@ -46,6 +46,7 @@ const HOST_NEEDS = [
   },
   { what: 'dpkg-deb', package: 'dpkg', found: () => inPath('dpkg-deb') },
   { what: 'bash', package: 'bash', found: () => inPath('bash') },
+  { what: 'mke2fs (for --data-size)', package: 'e2fsprogs', found: () => inPath('mke2fs') },
   { what: 'xz (for kernel modules)', package: 'xz-utils', found: () => inPath('xz') },
   {
     what: 'flock, setpriv',
