@@ -5,6 +5,7 @@
  * The workload checks every byte of every page that it reads. The report then says in `problems`
  * whatever does not fit together.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { StoreStats } from '../session/messages.js';
 import type { GuestCounters } from './counters.js';
 import type { Guest } from './guest.js';
@@ -88,7 +89,7 @@ async function settle(guest: Guest): Promise<Sides> {
     if (differences.length === 0 || performance.now() > deadline) {
       return { counters, host, differences };
     }
-    await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+    await delay(SETTLE_MS);
   }
 }
 

@@ -11,7 +11,7 @@ const QUESTION_MS_MAX = 10_000;
 const CONSOLE_LINES = 30;
 
 /** What moves if anything does; asked twice, so that a reader sees whether it does. */
-const COUNTERS_COMMAND = [
+const MOVING_COMMAND = [
   'cat /proc/uptime /proc/loadavg',
   "grep -E '^(MemFree|SwapCached|Dirty|Writeback|SwapFree)' /proc/meminfo",
   "grep -E '^(pswpin|pswpout|pgmajfault|oom_kill|allocstall_normal) ' /proc/vmstat",
@@ -31,27 +31,10 @@ const STACKS_COMMAND = [
   'done',
 ].join('; ');
 
-async function ask(guest: Guest, command: string): Promise<string> {
+/** The answer, or why there is none. */
+async function answerOf(question: () => Promise<string>): Promise<string> {
   try {
-    const { stdout } = await guest.agent.exec(command, { timeoutMs: QUESTION_MS_MAX });
-    return stdout.trimEnd();
-  } catch (error) {
-    return `(no answer: ${(error as Error).message})`;
-  }
-}
-
-async function machineState(guest: Guest): Promise<string> {
-  try {
-    const status = await guest.qmp.execute('query-status', {}, { timeoutMs: QUESTION_MS_MAX });
-    return JSON.stringify(status);
-  } catch (error) {
-    return `(no answer: ${(error as Error).message})`;
-  }
-}
-
-async function storeState(guest: Guest): Promise<string> {
-  try {
-    return JSON.stringify(await guest.store?.stats());
+    return await question();
   } catch (error) {
     return `(no answer: ${(error as Error).message})`;
   }
@@ -59,13 +42,23 @@ async function storeState(guest: Guest): Promise<string> {
 
 /** What machine, store and guest say of themselves, or that they do not answer. Never rejects. */
 export async function stateOf(guest: Guest): Promise<string> {
+  const ask = (command: string): Promise<string> =>
+    answerOf(async () => {
+      const { stdout } = await guest.agent.exec(command, { timeoutMs: QUESTION_MS_MAX });
+      return stdout.trimEnd();
+    });
   const parts: [string, string][] = [
-    ['QEMU', await machineState(guest)],
-    ['store', await storeState(guest)],
-    ['counters', await ask(guest, COUNTERS_COMMAND)],
-    ['kernel log', await ask(guest, BLOCKED_COMMAND)],
-    ['processes', await ask(guest, STACKS_COMMAND)],
-    ['counters again', await ask(guest, COUNTERS_COMMAND)],
+    [
+      'QEMU',
+      await answerOf(async () =>
+        JSON.stringify(await guest.qmp.execute('query-status', {}, { timeoutMs: QUESTION_MS_MAX })),
+      ),
+    ],
+    ['store', await answerOf(async () => JSON.stringify(await guest.store?.stats()))],
+    ['counters', await ask(MOVING_COMMAND)],
+    ['kernel log', await ask(BLOCKED_COMMAND)],
+    ['processes', await ask(STACKS_COMMAND)],
+    ['counters again', await ask(MOVING_COMMAND)],
     ['console', guest.consoleTail(CONSOLE_LINES)],
   ];
   return parts.map(([title, text]) => `--- ${title}\n${text}`).join('\n');

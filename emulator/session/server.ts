@@ -17,7 +17,7 @@ import { RegionFile, SharedRegion } from '../transport/region.js';
 import { type ClientEvents, SocketServer } from '../transport/socket-server.js';
 import { storeDevices, type Transport } from '../transport/transports.js';
 import type { StoreSetup, StoreStats } from './messages.js';
-import { createStateFile } from './state-file.js';
+import { storeStateBytes } from './state-file.js';
 import { StoreGoneError, StoreProcess, type StoreProcessOptions } from './store-process.js';
 
 export { StoreGoneError } from './store-process.js';
@@ -108,7 +108,7 @@ export class TmemServer implements AsyncDisposable {
     const { queueEntries, slotCount } = geometry;
     const region = this.#cleanup.use(RegionFile.create(this.regionBytes, options.shmDir));
     const doorbellFd = this.#ownedEventFd();
-    const stateFd = this.#cleanup.adopt(createStateFile(slotCount), closeFd);
+    const state = this.#cleanup.use(RegionFile.create(storeStateBytes(slotCount)));
     const vectorFds = Array.from({ length: this.vectors }, () => this.#ownedEventFd());
     await this.#startStore({
       transport: this.transport,
@@ -118,7 +118,7 @@ export class TmemServer implements AsyncDisposable {
       queueEntries,
       doorbellFd,
       controlFd: this.#ownedEventFd(),
-      stateFd,
+      stateFd: state.fd,
       takeOver: false,
       vectorFds,
       policy: options.policy ?? 'accept',

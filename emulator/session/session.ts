@@ -98,7 +98,10 @@ export class Session {
     this.#record = options.record ?? new SessionRecord();
     this.#counters = this.#record.counters;
     if (options.takeOver === true && this.#record.hostEpoch !== 0) this.#takeOver();
-    else this.#beginLife(options.hostEpoch);
+    else {
+      this.#forgetGuest();
+      this.#beginLife(options.hostEpoch);
+    }
   }
 
   get counters(): SessionCounters {
@@ -165,8 +168,8 @@ export class Session {
     this.#beginLife(hostEpoch);
   }
 
+  /** A life of the host's that has no guest yet. */
   #beginLife(hostEpoch: number): void {
-    this.#forgetGuest();
     this.#faulted = false;
     this.#record.fault = 0;
     this.#hostEpoch = hostEpoch;

@@ -2,7 +2,6 @@
  * What a store must not lose beside the pages: the store's tables, then the session's record, in one
  * memory file that the supervisor makes and each store maps.
  */
-import { closeFd, memfdCreate, truncate } from '../native/libc.js';
 import { TmemClient } from '../store/client.js';
 import { SessionRecord } from './session-record.js';
 
@@ -14,16 +13,4 @@ export function recordOffset(slotCount: number): number {
 /** Bytes of the whole file. */
 export function storeStateBytes(slotCount: number): number {
   return recordOffset(slotCount) + SessionRecord.bytes;
-}
-
-/** A zeroed, nameless one. Returns its descriptor, which is the caller's. */
-export function createStateFile(slotCount: number): number {
-  const fd = memfdCreate('tmem-state');
-  try {
-    truncate(fd, storeStateBytes(slotCount));
-    return fd;
-  } catch (error) {
-    closeFd(fd);
-    throw error;
-  }
 }
