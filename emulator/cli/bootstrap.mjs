@@ -332,6 +332,9 @@ function forwardSignals() {
 /** Verbs that are vitest's, with the projects that each runs unless it is told which. */
 const TEST_PROJECTS = { test: '!kernels', 'test:kernels': 'kernels' };
 
+/** Programs of the other verbs; without one here it is `tmem`. */
+const PROGRAMS = { prove: 'dist/test/proofs/main.js', promises: 'dist/test/proofs/main.js' };
+
 function chosenProject(project, args) {
   return args.some((arg) => /^--project(=|$)/.test(arg)) ? [] : [`--project=${project}`];
 }
@@ -346,7 +349,7 @@ function runVerb(verb, args) {
           ...chosenProject(project, args),
           ...args,
         ]
-      : [join(ROOT, 'dist/emulator/cli/main.js'), verb, ...args];
+      : [join(ROOT, PROGRAMS[verb] ?? 'dist/emulator/cli/main.js'), verb, ...args];
   if (!existsSync(target[0])) {
     throw new StepError(EXIT_SOFTWARE, `${target[0]} is not there though everything was compiled`);
   }
