@@ -222,8 +222,9 @@ export class TmemClient {
     if (this.#redoing && this.#pools.wasDestroyedBy(pool, serial)) return Result.SUCCESS;
     if (!this.#pools.isLive(pool)) return Result.MISS;
     this.#pools.remove(pool, serial);
-    for (let object = 0; object < this.#objects.capacity; object += 1) {
-      if (this.#objects.poolOf(object) === pool) this.#dropObject(object, pool);
+    const objects = this.#objects;
+    for (let object = objects.firstOf(pool); object !== -1; object = objects.firstOf(pool)) {
+      this.#dropObject(object, pool);
     }
     return Result.SUCCESS;
   }

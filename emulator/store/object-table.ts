@@ -7,22 +7,13 @@
  * addressing with linear probing, at most half full. The caller owns the record memory.
  */
 
+import { SecretHash } from './secret-hash.js';
+
 /** A 192-bit object id as six 32-bit words, least significant first. */
 export type ObjectId = Int32Array;
 
 export const OBJECT_ID_WORDS = 6;
 const RECORD_WORDS = 8;
-
-function mix(hash: number, word: number): number {
-  const mixed = Math.imul(hash ^ word, 0x9e37_79b1);
-  return mixed ^ (mixed >>> 15);
-}
-
-function hashKey(pool: number, oid: ObjectId): number {
-  let hash = mix(0x2545_f491, pool);
-  for (let word = 0; word < OBJECT_ID_WORDS; word += 1) hash = mix(hash, oid[word]!);
-  return hash;
-}
 
 export class ObjectTable {
   readonly capacity: number;
@@ -33,7 +24,12 @@ export class ObjectTable {
   readonly #words: Int32Array;
   readonly #buckets: Int32Array;
   readonly #mask: number;
+  readonly #hash = new SecretHash(1 + OBJECT_ID_WORDS);
   readonly #free: Int32Array;
+  /** A list of each pool's objects, so that a pool's end costs no more than what it holds. */
+  readonly #firsts = new Map<number, number>();
+  readonly #next: Int32Array;
+  readonly #previous: Int32Array;
   #freeCount = 0;
   #last = 0;
 
@@ -51,17 +47,42 @@ export class ObjectTable {
     this.#buckets = new Int32Array(buckets);
     this.#mask = buckets - 1;
     this.#free = new Int32Array(capacity);
+    this.#next = new Int32Array(capacity);
+    this.#previous = new Int32Array(capacity);
     this.#rebuild();
   }
 
   #rebuild(): void {
     const seen = new Int32Array(OBJECT_ID_WORDS);
     for (let object = this.capacity - 1; object >= 0; object -= 1) {
-      if (this.poolOf(object) === -1) this.#free[this.#freeCount++] = object;
-      else
-        this.#buckets[this.#emptyBucket(this.poolOf(object), this.readId(object, seen))] =
-          object + 1;
+      const pool = this.poolOf(object);
+      if (pool === -1) this.#free[this.#freeCount++] = object;
+      else this.#enter(object, pool, this.readId(object, seen));
     }
+  }
+
+  /** Makes an object known: to those who look for its key, and among its pool's. */
+  #enter(object: number, pool: number, oid: ObjectId): void {
+    this.#buckets[this.#emptyBucket(pool, oid)] = object + 1;
+    const first = this.firstOf(pool);
+    this.#next[object] = first;
+    this.#previous[object] = -1;
+    if (first !== -1) this.#previous[first] = object;
+    this.#firsts.set(pool, object);
+  }
+
+  #leavePool(object: number, pool: number): void {
+    const next = this.#next[object]!;
+    const previous = this.#previous[object]!;
+    if (next !== -1) this.#previous[next] = previous;
+    if (previous !== -1) this.#next[previous] = next;
+    else if (next !== -1) this.#firsts.set(pool, next);
+    else this.#firsts.delete(pool);
+  }
+
+  /** One of a pool's objects, or -1 when it has none. */
+  firstOf(pool: number): number {
+    return this.#firsts.get(pool) ?? -1;
   }
 
   /** Objects that exist. */
@@ -81,6 +102,12 @@ export class ObjectTable {
     return into;
   }
 
+  #hashKey(pool: number, oid: ObjectId): number {
+    let hash = this.#hash.of(OBJECT_ID_WORDS, pool);
+    for (let word = 0; word < OBJECT_ID_WORDS; word += 1) hash ^= this.#hash.of(word, oid[word]!);
+    return hash;
+  }
+
   #matches(object: number, pool: number, oid: ObjectId): boolean {
     const at = object * RECORD_WORDS;
     const words = this.#words;
@@ -98,7 +125,7 @@ export class ObjectTable {
   /** The object's number, or -1. Runs of operations on one object take the short way. */
   find(pool: number, oid: ObjectId): number {
     if (this.#matches(this.#last, pool, oid)) return this.#last;
-    let bucket = hashKey(pool, oid) & this.#mask;
+    let bucket = this.#hashKey(pool, oid) & this.#mask;
     for (;;) {
       const object = this.#buckets[bucket]! - 1;
       if (object === -1) return -1;
@@ -111,7 +138,7 @@ export class ObjectTable {
   }
 
   #emptyBucket(pool: number, oid: ObjectId): number {
-    let bucket = hashKey(pool, oid) & this.#mask;
+    let bucket = this.#hashKey(pool, oid) & this.#mask;
     while (this.#buckets[bucket] !== 0) bucket = (bucket + 1) & this.#mask;
     return bucket;
   }
@@ -124,7 +151,7 @@ export class ObjectTable {
     const at = object * RECORD_WORDS;
     for (let word = 0; word < OBJECT_ID_WORDS; word += 1) this.#words[at + 1 + word] = oid[word]!;
     Atomics.store(this.#words, at, pool + 1);
-    this.#buckets[this.#emptyBucket(pool, oid)] = object + 1;
+    this.#enter(object, pool, oid);
     this.pageCounts[object] = 0;
     this.firstSlots[object] = -1;
     return object;
@@ -136,6 +163,7 @@ export class ObjectTable {
     const oid = this.readId(object, new Int32Array(OBJECT_ID_WORDS));
     Atomics.store(this.#words, object * RECORD_WORDS, 0);
     this.#removeBucket(pool, oid, object);
+    this.#leavePool(object, pool);
     this.#free[this.#freeCount] = object;
     this.#freeCount += 1;
   }
@@ -144,13 +172,13 @@ export class ObjectTable {
   #removeBucket(pool: number, oid: ObjectId, object: number): void {
     const buckets = this.#buckets;
     const mask = this.#mask;
-    let hole = hashKey(pool, oid) & mask;
+    let hole = this.#hashKey(pool, oid) & mask;
     while (buckets[hole] !== object + 1) hole = (hole + 1) & mask;
     const other = new Int32Array(OBJECT_ID_WORDS);
     let probe = (hole + 1) & mask;
     while (buckets[probe] !== 0) {
       const candidate = buckets[probe]! - 1;
-      const home = hashKey(this.poolOf(candidate), this.readId(candidate, other)) & mask;
+      const home = this.#hashKey(this.poolOf(candidate), this.readId(candidate, other)) & mask;
       if (((probe - home) & mask) >= ((probe - hole) & mask)) {
         buckets[hole] = candidate + 1;
         hole = probe;

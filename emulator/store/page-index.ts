@@ -5,18 +5,14 @@
  * numbers, at most half full, 8 bytes a slot. Keys are read from the slot table, never stored
  * twice.
  */
+import { SecretHash } from './secret-hash.js';
 import type { SlotTable } from './slot-table.js';
-
-function hashPage(object: number, index: number): number {
-  let hash = Math.imul(object, 0x9e37_79b1) ^ index;
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85eb_ca6b);
-  return hash ^ (hash >>> 13);
-}
 
 export class PageIndex {
   readonly #slots: SlotTable;
   readonly #buckets: Int32Array;
   readonly #mask: number;
+  readonly #hash = new SecretHash(2);
 
   constructor(slots: SlotTable) {
     this.#slots = slots;
@@ -25,9 +21,13 @@ export class PageIndex {
     this.#mask = buckets - 1;
   }
 
+  #hashPage(object: number, index: number): number {
+    return this.#hash.of(0, object) ^ this.#hash.of(1, index);
+  }
+
   #bucketOf(object: number, index: number): number {
     const slots = this.#slots;
-    let bucket = hashPage(object, index) & this.#mask;
+    let bucket = this.#hashPage(object, index) & this.#mask;
     for (;;) {
       const slot = this.#buckets[bucket]! - 1;
       if (slot === -1 || (slots.index(slot) === index && slots.object(slot) === object))
@@ -54,7 +54,7 @@ export class PageIndex {
     let probe = (hole + 1) & mask;
     while (buckets[probe] !== 0) {
       const slot = buckets[probe]! - 1;
-      const home = hashPage(this.#slots.object(slot), this.#slots.index(slot)) & mask;
+      const home = this.#hashPage(this.#slots.object(slot), this.#slots.index(slot)) & mask;
       if (((probe - home) & mask) >= ((probe - hole) & mask)) {
         buckets[hole] = slot + 1;
         hole = probe;

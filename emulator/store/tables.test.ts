@@ -109,6 +109,10 @@ describe('ObjectTable, at random', () => {
           }
           if (rebuild === 0) objects = new ObjectTable(memory, 8);
           expect(objects.size).toBe(model.size);
+          const ofPool = [...model].filter(([other]) => other.startsWith(`${pool}/`));
+          const first = objects.firstOf(pool);
+          expect(first === -1).toBe(ofPool.length === 0);
+          if (first !== -1) expect(ofPool.map(([, object]) => object)).toContain(first);
         }
         for (const [key, object] of model) {
           const [pool, id] = key.split('/').map(Number);
