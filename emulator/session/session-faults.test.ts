@@ -156,6 +156,14 @@ describe('a cut', () => {
     expect(loop.rings).toEqual([0, 1]);
   });
 
+  it('is told once, however much follows: the first fault is its name', () => {
+    const { loop, neighbour } = attached();
+    loop.guest.pokeHeader('credit_head', 0x4000_0000);
+    loop.session.serve();
+    for (let more = 0; more < 100; more += 1) loop.session.cutOff(Fault.FRAME);
+    expectCutOff(loop, neighbour, Fault.CREDIT_RANGE);
+  });
+
   it('has a name for every fault', () => {
     expect(Object.keys(FAULT_NAMES).map(Number)).toEqual([...new Set(Object.values(Fault))]);
     expect(FAULT_NAMES[Fault.CREDIT_RANGE]).toBe('FAULT_CREDIT_RANGE');

@@ -285,12 +285,12 @@ export class Session {
   }
 
   /**
-   * Cuts the guest off. Its pages go: it cannot be told from one that would read others' words. A
-   * bad word of a life that has ended meanwhile is no fault: the next one has zeroed its words
-   * already.
+   * Cuts the guest off, once: the first fault is the one that is told. Its pages go: it cannot be
+   * told from one that would read others' words. A bad word of a life that has ended meanwhile is
+   * no fault: the next one has zeroed its words already.
    */
   cutOff(fault: number): void {
-    if (this.#askedEpoch() !== this.#guestEpoch) return;
+    if (this.#faulted || this.#askedEpoch() !== this.#guestEpoch) return;
     this.#faulted = true;
     this.#record.fault = fault;
     this.#counters[Count.faults]! += 1;
