@@ -27,10 +27,10 @@ import { Count } from './session-counters.js';
 import { SessionRecord } from './session-record.js';
 import { recordOffset, storeStateBytes } from './state-file.js';
 
-/** Looks at the queues between two looks at the clock. */
+/** Looks at the queues between two looks at the clock; each look at a link is a system call. */
 const LOOKS_PER_CLOCK = 32;
-/** Looks at the queues between two looks at the descriptors, under a load without a pause. */
-const LOOKS_PER_POLL = 4096;
+/** Time between two looks at the descriptors, under a load without a pause. */
+const POLL_MS = 5;
 /** A guest that waits for no answer is looked at this often while it posts. */
 const NAP_MICROS = 100;
 /** Such a guest that has posted nothing for so long is left to ring. */
@@ -122,17 +122,23 @@ class StoreThread {
    * looks, so that the guest has the CPUs and need not ring.
    */
   #serveWhileBusy(): void {
+    const looksPerClock = this.#link === undefined ? LOOKS_PER_CLOCK : 1;
     let quietSince = performance.now();
+    let polledAt = quietSince;
     for (let look = 1; ; look += 1) {
-      // A guest that never pauses must not keep the supervisor waiting.
-      if (look % LOOKS_PER_POLL === 0 && this.#poll.wait(0) !== 0) return;
+      // A guest that never pauses, and has whole queues or a new life ready for each look, must not
+      // keep the supervisor waiting.
+      if (look % looksPerClock === 0 && performance.now() - polledAt >= POLL_MS) {
+        if (this.#poll.wait(0) !== 0) return;
+        polledAt = performance.now();
+      }
       if (this.#serve() !== 0) {
         this.#noteUse();
         quietSince = -1;
         continue;
       }
       const naps = this.#session.guestOnlyPosts;
-      if (!naps && look % LOOKS_PER_CLOCK !== 0) continue;
+      if (!naps && look % looksPerClock !== 0) continue;
       const now = performance.now();
       if (quietSince === -1) quietSince = now;
       const limit = naps ? NAP_QUIET_MICROS : this.#setup.spinMicros;
