@@ -16,6 +16,7 @@ import { listenIvshmem } from '../transport/ivshmem-server.js';
 import { RegionFile, SharedRegion } from '../transport/region.js';
 import { type ClientEvents, SocketServer } from '../transport/socket-server.js';
 import { storeDevices, type Transport } from '../transport/transports.js';
+import { LineLimit } from './line-limit.js';
 import type { StoreSetup, StoreStats } from './messages.js';
 import { storeStateBytes } from './state-file.js';
 import { StoreGoneError, StoreProcess, type StoreProcessOptions } from './store-process.js';
@@ -44,7 +45,9 @@ export interface TmemServerOptions {
   readonly policy?: PolicySpec;
   /** How long the store looks for work before it sleeps, in microseconds; default 100. */
   readonly spinMicros?: number;
-  /** Called once for each event that a person may want to know of. */
+  /**
+   * Called once for each event that a person may want to know of; a guest can cause only so many.
+   */
   readonly onEvent?: (line: string) => void;
 }
 
@@ -66,6 +69,8 @@ export class TmemServer implements AsyncDisposable {
   readonly regionBytes: number;
   readonly #cleanup = new Lifetime();
   readonly #onEvent: (line: string) => void;
+  /** What a guest, or who connects in its place, can cause. */
+  readonly #guestLines: LineLimit;
   #store: StoreProcess | undefined;
   /** Closes the link's socket. */
   #hangUp: () => void = () => {};
@@ -77,6 +82,8 @@ export class TmemServer implements AsyncDisposable {
     this.vectors = vectors;
     this.regionBytes = options.regionBytes ?? DEFAULT_REGION_BYTES;
     this.#onEvent = options.onEvent ?? (() => {});
+    this.#guestLines = new LineLimit(this.#onEvent);
+    this.#cleanup.defer(() => this.#guestLines.tellLeftOut());
   }
 
   /**
@@ -137,12 +144,12 @@ export class TmemServer implements AsyncDisposable {
 
   #clientEvents(): Required<ClientEvents> {
     return {
-      onConnect: (client) => this.#onEvent(`QEMU connected as peer ${client}`),
+      onConnect: (client) => this.#guestLines.say(`QEMU connected as peer ${client}`),
       onDisconnect: (client) => {
-        this.#onEvent(`QEMU, peer ${client}, disconnected`);
+        this.#guestLines.say(`QEMU, peer ${client}, disconnected`);
         return this.#request({ kind: 'restart', hostEpoch: newEpoch() });
       },
-      onRefused: (reason) => this.#onEvent(`a connection was refused: ${reason}`),
+      onRefused: (reason) => this.#guestLines.say(`a connection was refused: ${reason}`),
     };
   }
 
@@ -180,7 +187,7 @@ export class TmemServer implements AsyncDisposable {
 
   #receive(message: Parameters<StoreProcessOptions['onMessage']>[0]): void {
     if ('linkEnded' in message) this.#hangUp();
-    else this.#onEvent(`the guest broke the protocol and is cut off: ${message.fault}`);
+    else this.#guestLines.say(`the guest broke the protocol and is cut off: ${message.fault}`);
   }
 
   async #request(...request: Parameters<StoreProcess['request']>): Promise<StoreStats> {
