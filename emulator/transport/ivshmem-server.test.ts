@@ -104,13 +104,15 @@ describe('listenIvshmem', () => {
     expect((await second.numbers)[1]).toBe(2);
   });
 
-  it('serves on though the caller failed after a disconnect', async () => {
+  it('serves no one else when something of the last may be left', async () => {
     cleared = Promise.reject(new Error('no'));
     cleared.catch(() => {});
     const first = greeted();
     await first.numbers;
     first.socket.destroy();
-    expect((await greeted().numbers)[1]).toBe(2);
+    while (!events.includes('disconnect 1')) await new Promise((then) => setImmediate(then));
+    expect(await greeted().numbers).toEqual([-1]);
+    expect(events.at(-1)).toContain('could not be cleared');
   });
 
   it('gives no id twice', async () => {

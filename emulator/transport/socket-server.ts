@@ -17,7 +17,8 @@ export interface ClientEvents {
   /**
    * The machine went away by itself. Not called when the server closes: the guest may live on, and
    * reads its pages from memory that must not be touched then. When this gives a promise, the next
-   * client waits for it: until nothing of the last is left.
+   * client waits for it: until nothing of the last is left. When it fails, something may be left, and
+   * no other client is served.
    */
   readonly onDisconnect?: (client: number) => unknown;
   readonly onRefused?: (reason: string) => void;
@@ -74,6 +75,8 @@ export class SocketServer implements AsyncDisposable {
   /** The last client's end, until `onDisconnect` is through with it. */
   #leaving: Promise<void> = Promise.resolve();
   #closed = false;
+  /** Something of the last client may be left where the next one would find it. */
+  #uncleared = false;
 
   private constructor(options: SocketServerOptions) {
     this.#options = options;
@@ -165,13 +168,14 @@ export class SocketServer implements AsyncDisposable {
     try {
       if (!this.#closed) await this.#options.onDisconnect?.(client);
     } catch {
-      // Its own to report; the socket must go on.
+      this.#uncleared = true;
     }
     this.#client = undefined;
   }
 
   #refusal(): string | undefined {
     if (this.#closed) return 'the server is closing';
+    if (this.#uncleared) return 'the last guest’s memory could not be cleared; restart the server';
     if (this.#client !== undefined) return 'another QEMU is connected; one guest a socket';
     if (this.#nextClient > CLIENTS_MAX)
       return 'all 65535 client numbers are used; restart the server';
