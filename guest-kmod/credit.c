@@ -11,6 +11,8 @@
 
 #include "tmem.h"
 
+#define TMEM_CREDIT_SKIPS_MAX	16
+
 int tmem_credits_init(struct tmem_device *dev)
 {
 	spin_lock_init(&dev->credit_lock);
@@ -36,18 +38,22 @@ void *tmem_slot(struct tmem_device *dev, u32 slot)
 	return dev->slots + (size_t)slot * TMEM_PAGE_BYTES;
 }
 
-/* Takes the next slot off the ring; false when there is none. A bad one is skipped and counted. */
+/*
+ * Takes the next slot off the ring; false when there is none. A bad one is skipped and counted, few
+ * at a time: interrupts are off.
+ */
 static bool tmem_credit_from_ring(struct tmem_device *dev, u32 *slot)
 {
 	/* Pairs with the host's release: the ring's entries are written before the tail. */
 	u32 tail = le32_to_cpu(smp_load_acquire(&dev->header->credit_tail));
+	u32 skips = 0;
 	u32 next;
 
 	if (tail - dev->credit_head > dev->credit_entries) {
 		atomic64_inc(&dev->counters.host_errors);
 		return false;
 	}
-	while (dev->credit_head != tail) {
+	while (dev->credit_head != tail && skips++ < TMEM_CREDIT_SKIPS_MAX) {
 		next = dev->credit_head & (dev->credit_entries - 1);
 		*slot = le32_to_cpu(READ_ONCE(dev->credit_ring[next]));
 		dev->credit_head++;
@@ -111,21 +117,20 @@ bool tmem_credit_claim(struct tmem_device *dev, u32 slot)
 	return good;
 }
 
-/* Keeps a slot that is ours and was not put after all. */
+/* Keeps a slot that is ours and was not put after all. None is on the stack twice. */
 void tmem_credit_return(struct tmem_device *dev, u32 slot)
 {
 	unsigned long flags;
 
 	spin_lock_irqsave(&dev->credit_lock, flags);
-	if (!WARN_ON_ONCE(dev->hand_count == dev->slot_count)) {
+	if (!WARN_ON_ONCE(!test_bit(slot, dev->in_hand))) {
 		clear_bit(slot, dev->held);
-		__set_bit(slot, dev->in_hand);
 		dev->hand[dev->hand_count++] = slot;
 	}
 	spin_unlock_irqrestore(&dev->credit_lock, flags);
 }
 
-/* The slot is the host's again. Call before the put is posted: the host may promise it at once. */
+/* The slot is the host's again: its put is about to be posted. Queue lock held. */
 void tmem_credit_spend(struct tmem_device *dev, u32 slot)
 {
 	unsigned long flags;

@@ -58,7 +58,6 @@ int tmem_ephemeral_put(struct tmem_device *dev, const struct tmem_key *key, u32 
 		return -EAGAIN;
 	tmem_describe(&descriptor, TMEM_CMD_PUT_PAGE, key);
 	descriptor.slot = cpu_to_le32(slot);
-	tmem_credit_spend(dev, slot);
 	if (tmem_queue_post(dev, queue, &descriptor, false, NULL))
 		return -EAGAIN;
 	atomic64_inc(&dev->counters.ephemeral_puts);

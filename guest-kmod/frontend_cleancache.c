@@ -229,6 +229,7 @@ static int tmem_cleancache_get(int number, struct cleancache_filekey file, pgoff
 		ret = tmem_cleancache_ask(number, page, time_after(jiffies, end), &get);
 		if (ret == -EAGAIN)
 			tmem_queue_wait_room(dev, get.queue, timeout);
+		cond_resched();
 	} while (ret == -EAGAIN);
 	if (ret) {
 		atomic64_inc(&dev->counters.ephemeral_unasked);

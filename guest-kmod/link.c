@@ -21,6 +21,8 @@
 
 /* What TMEM_LINK_QUIET_MIN grows to. */
 #define TMEM_LINK_QUIET_MAX	(2 * HZ)
+/* Reads, of up to two frames each, before the thread looks at what it has to send. */
+#define TMEM_LINK_READS_MAX	16
 
 /* Something may be there to do. Any context. */
 void tmem_link_kick(void *data)
@@ -277,15 +279,21 @@ bool tmem_link_read(struct tmem_link *link)
 	return count;
 }
 
+/* Takes in what has come, but for so much that a host which never pauses holds up all else. */
 static void tmem_link_receive(struct tmem_link *link)
 {
 	struct tmem_frame *frame;
+	unsigned int reads = 0;
 
 	while (tmem_link_read(link)) {
 		while ((frame = tmem_reader_next(&link->reader)) != NULL) {
 			link->moved = jiffies;
 			link->quiet = TMEM_LINK_QUIET_MIN;
 			tmem_link_take(link, frame);
+		}
+		if (++reads == TMEM_LINK_READS_MAX) {
+			WRITE_ONCE(link->kicked, true);
+			break;
 		}
 	}
 	if (link->reader.damaged) {
@@ -358,6 +366,7 @@ int tmem_link_thread(void *data)
 		wait_event_idle_timeout(link->wait, tmem_link_has_work(link),
 					tmem_link_waits(link) ? link->quiet : HZ);
 		tmem_link_announce(link);
+		cond_resched();
 	}
 	tmem_link_say(link, TMEM_FRAME_GOODBYE, NULL, 0);
 	memalloc_noreclaim_restore(reserves);

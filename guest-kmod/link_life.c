@@ -30,7 +30,8 @@ static int tmem_link_lay_out(struct tmem_link *link, const struct tmem_welcome *
 	int ret;
 
 	/* Also bounds the products below; the layout is checked once more where it is used. */
-	if (count > TMEM_QUEUES_MAX || entries > TMEM_QUEUE_ENTRIES_MAX)
+	if (count > TMEM_QUEUES_MAX || entries > TMEM_QUEUE_ENTRIES_MAX ||
+	    le32_to_cpu(welcome->slot_count) > TMEM_SLOTS_MAX)
 		return -EINVAL;
 	stride = PAGE_ALIGN(sizeof(struct tmem_queue_control) +
 			    entries * (sizeof(struct tmem_descriptor) + sizeof(struct tmem_reply)));
@@ -85,12 +86,12 @@ static int tmem_link_accept(struct tmem_link *link, struct device *parent,
 	return 0;
 }
 
-/* A WELCOME among what has come, or NULL. */
-static struct tmem_frame *tmem_link_welcome(struct tmem_link *link)
+/* A WELCOME among what has come, or comes up to jiffies @end without a pause, or NULL. */
+static struct tmem_frame *tmem_link_welcome(struct tmem_link *link, unsigned long end)
 {
 	struct tmem_frame *frame;
 
-	while (tmem_link_read(link)) {
+	while (tmem_link_read(link) && time_before(jiffies, end)) {
 		while ((frame = tmem_reader_next(&link->reader)) != NULL) {
 			u32 epoch = le32_to_cpu(frame->epoch);
 
@@ -119,10 +120,10 @@ static int tmem_link_attach(struct tmem_link *link, struct device *parent)
 		tmem_link_say(link, TMEM_FRAME_HELLO, &hello, sizeof(hello));
 		while (!frame && time_before(jiffies, end)) {
 			WRITE_ONCE(link->kicked, false);
-			frame = tmem_link_welcome(link);
+			frame = tmem_link_welcome(link, end);
 			if (!frame)
 				wait_event_idle_timeout(link->wait, READ_ONCE(link->kicked),
-							end - jiffies);
+							tmem_left(end));
 		}
 	}
 	if (frame)

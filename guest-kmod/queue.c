@@ -7,6 +7,7 @@
  * any context; waiting may sleep.
  */
 #include <linux/bitmap.h>
+#include <linux/delay.h>
 #include <linux/jiffies.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
@@ -16,7 +17,7 @@
 #include "tmem.h"
 
 /* A sleeper looks by itself this often, so that a lost interrupt costs no more. */
-#define TMEM_SLEEP_SLICE	(HZ / 10)
+#define TMEM_SLEEP_SLICE	(HZ / 10UL)
 /* Looks at the head between two looks at the clock. */
 #define TMEM_SPINS_PER_CLOCK	128
 
@@ -77,13 +78,23 @@ struct tmem_queue *tmem_queue_of(struct tmem_device *dev, const struct tmem_key 
 	return &dev->queues[hash & (dev->queue_count - 1)];
 }
 
-/* How many descriptors the host has answered; our own tail if it claims more than we posted. */
-static u32 tmem_queue_head(struct tmem_queue *queue, u32 tail)
+/*
+ * How many descriptors the host has answered. A host that claims to have answered more than we
+ * posted, or has taken answers back, has answered nothing.
+ */
+static u32 tmem_queue_head(struct tmem_queue *queue)
 {
 	/* Pairs with the host's release: replies are written before the head. */
 	u32 head = le32_to_cpu(smp_load_acquire(&queue->control->head));
+	u32 tail = READ_ONCE(queue->tail);
 
 	return tail - head <= queue->entries ? head : tail - queue->entries;
+}
+
+/* Whether the host has answered @sequence, which was posted. */
+static bool tmem_queue_answered(struct tmem_queue *queue, u32 sequence)
+{
+	return (s32)(tmem_queue_head(queue) - sequence) > 0;
 }
 
 /*
@@ -108,22 +119,34 @@ static void tmem_queue_kick(struct tmem_device *dev)
 	dev->transport->ring(dev->transport_data);
 }
 
+/*
+ * Returns 0; -EAGAIN when the queue is full; -EBUSY when it is not, but a reply lies in the next
+ * place that somebody has yet to read.
+ */
 static int tmem_queue_push(struct tmem_device *dev, struct tmem_queue *queue,
 			   const struct tmem_descriptor *descriptor, bool wait, void *into,
 			   u32 *sequence)
 {
 	struct tmem_descriptor *to;
 	unsigned long flags;
+	int ret = 0;
 	u32 place;
 	u32 tail;
 
 	spin_lock_irqsave(&queue->lock, flags);
 	tail = queue->tail;
 	place = tmem_queue_place(queue, tail);
-	if (tail - tmem_queue_head(queue, tail) >= queue->entries || test_bit(place, queue->busy)) {
+	if (tail - tmem_queue_head(queue) >= queue->entries)
+		ret = -EAGAIN;
+	else if (test_bit(place, queue->busy))
+		ret = -EBUSY;
+	if (ret) {
 		spin_unlock_irqrestore(&queue->lock, flags);
-		return -EAGAIN;
+		return ret;
 	}
+	/* Before the host sees the put, for it may promise the slot anew at once. */
+	if (descriptor->command == cpu_to_le32(TMEM_CMD_PUT_PAGE))
+		tmem_credit_spend(dev, le32_to_cpu(descriptor->slot));
 	to = &queue->descriptors[place];
 	*to = *descriptor;
 	to->sequence = cpu_to_le32(tail);
@@ -131,7 +154,7 @@ static int tmem_queue_push(struct tmem_device *dev, struct tmem_queue *queue,
 	queue->into[place] = into;
 	if (wait)
 		__set_bit(place, queue->busy);
-	queue->tail = tail + 1;
+	WRITE_ONCE(queue->tail, tail + 1);
 	/* The descriptor before the tail that covers it. */
 	smp_store_release(&queue->control->tail, cpu_to_le32(tail + 1));
 	spin_unlock_irqrestore(&queue->lock, flags);
@@ -143,13 +166,13 @@ static int tmem_queue_push(struct tmem_device *dev, struct tmem_queue *queue,
 
 /*
  * Posts a descriptor. Any context, interrupts on or off. With @wait the reply's place is kept
- * until tmem_queue_reap() or tmem_queue_abandon(). @sequence may be NULL. Returns 0, or
- * -EAGAIN when the queue has no room.
+ * until tmem_queue_reap() or tmem_queue_abandon(). A put's slot is the host's from here on.
+ * @sequence may be NULL. Returns 0, or -EAGAIN when the queue has no room.
  */
 int tmem_queue_post(struct tmem_device *dev, struct tmem_queue *queue,
 		    const struct tmem_descriptor *descriptor, bool wait, u32 *sequence)
 {
-	return tmem_queue_push(dev, queue, descriptor, wait, NULL, sequence);
+	return tmem_queue_push(dev, queue, descriptor, wait, NULL, sequence) ? -EAGAIN : 0;
 }
 
 /*
@@ -159,7 +182,29 @@ int tmem_queue_post(struct tmem_device *dev, struct tmem_queue *queue,
 int tmem_queue_post_get(struct tmem_device *dev, struct tmem_queue *queue,
 			const struct tmem_descriptor *descriptor, void *into, u32 *sequence)
 {
-	return tmem_queue_push(dev, queue, descriptor, true, into, sequence);
+	return tmem_queue_push(dev, queue, descriptor, true, into, sequence) ? -EAGAIN : 0;
+}
+
+/*
+ * Posts as soon as there is room, up to jiffies @end. May sleep. @into is NULL but for a get, as in
+ * tmem_queue_post_get(). Returns 0 or -ETIMEDOUT.
+ */
+int tmem_queue_post_by(struct tmem_device *dev, struct tmem_queue *queue,
+		       const struct tmem_descriptor *descriptor, bool wait, void *into,
+		       unsigned long end, u32 *sequence)
+{
+	int ret;
+
+	while ((ret = tmem_queue_push(dev, queue, descriptor, wait, into, sequence)) != 0) {
+		if (time_after(jiffies, end))
+			return -ETIMEDOUT;
+		if (ret == -EBUSY)
+			usleep_range(50, 100);
+		else
+			tmem_queue_wait_room(dev, queue, tmem_left(end));
+		cond_resched();
+	}
+	return 0;
 }
 
 /*
@@ -185,14 +230,6 @@ void tmem_queue_deliver(struct tmem_queue *queue, const struct tmem_reply *reply
 	spin_unlock_irqrestore(&queue->lock, flags);
 	if (asleep)
 		wake_up_all(&queue->wait);
-}
-
-static bool tmem_queue_answered(struct tmem_queue *queue, u32 sequence)
-{
-	/* Pairs with the host's release: the reply is written before the head. */
-	u32 head = le32_to_cpu(smp_load_acquire(&queue->control->head));
-
-	return (s32)(head - sequence) > 0;
 }
 
 /* Looks for the answer for a bounded time. Under TCG `pause` is slow, so this does not use it. */
@@ -266,7 +303,7 @@ int tmem_queue_wait(struct tmem_device *dev, struct tmem_queue *queue, u32 seque
 		}
 		/* The host may have gone to sleep between our post and our arming. */
 		tmem_queue_kick(dev);
-		io_schedule_timeout(TMEM_SLEEP_SLICE);
+		io_schedule_timeout(min(TMEM_SLEEP_SLICE, tmem_left(end) + 1));
 	}
 	finish_wait(&queue->wait, &wait);
 	tmem_queue_count_sleeper(queue, -1);

@@ -14,6 +14,8 @@
 #define TMEM_H
 
 #include <linux/atomic.h>
+#include <linux/bits.h>
+#include <linux/jiffies.h>
 #include <linux/mm_types.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
@@ -24,6 +26,9 @@
 #define TMEM_QUEUES_MAX		64
 #define TMEM_QUEUE_ENTRIES_MIN	16
 #define TMEM_QUEUE_ENTRIES_MAX	4096
+/* As many pools as a guest may have, and slots as 4 GiB of memory. */
+#define TMEM_POOLS_MAX		64
+#define TMEM_SLOTS_MAX		BIT(20)
 
 /* What kind of wait a latency was measured over. */
 enum tmem_latency {
@@ -140,6 +145,14 @@ struct tmem_key {
 	u32 index;			/* page */
 };
 
+/* Jiffies until @end; 0 once it has passed. */
+static inline unsigned long tmem_left(unsigned long end)
+{
+	long left = end - jiffies;
+
+	return left > 0 ? left : 0;
+}
+
 extern unsigned int tmem_spin_us;
 extern unsigned int tmem_put_timeout_ms;
 extern unsigned int tmem_get_timeout_ms;
@@ -158,6 +171,9 @@ int tmem_queue_post(struct tmem_device *dev, struct tmem_queue *queue,
 		    const struct tmem_descriptor *descriptor, bool wait, u32 *sequence);
 int tmem_queue_post_get(struct tmem_device *dev, struct tmem_queue *queue,
 			const struct tmem_descriptor *descriptor, void *into, u32 *sequence);
+int tmem_queue_post_by(struct tmem_device *dev, struct tmem_queue *queue,
+		       const struct tmem_descriptor *descriptor, bool wait, void *into,
+		       unsigned long end, u32 *sequence);
 void tmem_queue_deliver(struct tmem_queue *queue, const struct tmem_reply *reply, const void *page);
 int tmem_queue_wait(struct tmem_device *dev, struct tmem_queue *queue, u32 sequence,
 		    unsigned long timeout);

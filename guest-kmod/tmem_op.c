@@ -37,16 +37,14 @@ static int tmem_call(struct tmem_device *dev, const struct tmem_key *key,
 		     const struct tmem_descriptor *descriptor, unsigned long timeout)
 {
 	struct tmem_queue *queue = tmem_queue_of(dev, key);
+	unsigned long end = jiffies + timeout;
 	u32 sequence;
 	s32 result;
 	u32 slot;
 
-	while (tmem_queue_post(dev, queue, descriptor, true, &sequence)) {
-		if (tmem_queue_wait_room(dev, queue, timeout))
-			return -ETIMEDOUT;
-		cond_resched();
-	}
-	if (tmem_queue_wait(dev, queue, sequence, timeout)) {
+	if (tmem_queue_post_by(dev, queue, descriptor, true, NULL, end, &sequence))
+		return -ETIMEDOUT;
+	if (tmem_queue_wait(dev, queue, sequence, tmem_left(end))) {
 		tmem_queue_abandon(queue, sequence);
 		return -ETIMEDOUT;
 	}
@@ -60,11 +58,16 @@ int tmem_new_pool(struct tmem_device *dev, u32 flags)
 {
 	struct tmem_key key = { 0 };
 	struct tmem_descriptor descriptor;
+	int pool;
 
 	tmem_describe(&descriptor, TMEM_CMD_NEW_POOL, &key);
 	flags |= TMEM_SPEC_VERSION << TMEM_POOL_VERSION_SHIFT;
 	descriptor.flags = cpu_to_le32(flags);
-	return tmem_call(dev, &key, &descriptor, TMEM_POOL_TIMEOUT);
+	pool = tmem_call(dev, &key, &descriptor, TMEM_POOL_TIMEOUT);
+	if (pool < TMEM_POOLS_MAX)
+		return pool;
+	atomic64_inc(&dev->counters.host_errors);
+	return -EIO;
 }
 
 /* Drops a pool and all its pages. May sleep. Returns 1, 0 for no such pool, or a negative errno. */
@@ -85,31 +88,31 @@ bool tmem_accepts_puts(struct tmem_device *dev)
 	       le32_to_cpu(READ_ONCE(dev->header->host_epoch)) == dev->host_epoch;
 }
 
-/* Posts the put of a filled slot; on failure the slot is ours again. May sleep. */
+/*
+ * Posts the put of a filled slot up to jiffies @end; on failure the slot is ours again. May sleep.
+ */
 static int tmem_post_put(struct tmem_device *dev, struct tmem_queue *queue,
-			 const struct tmem_descriptor *descriptor, u32 slot, bool wait,
+			 const struct tmem_descriptor *descriptor, bool wait, unsigned long end,
 			 u32 *sequence)
 {
-	tmem_credit_spend(dev, slot);
-	while (tmem_queue_post(dev, queue, descriptor, wait, sequence)) {
-		if (!tmem_queue_wait_room(dev, queue, msecs_to_jiffies(tmem_put_timeout_ms))) {
-			cond_resched();
-			continue;
-		}
-		WRITE_ONCE(queue->stalled, true);
-		tmem_credit_return(dev, slot);
-		return -ETIMEDOUT;
-	}
-	return 0;
+	if (!tmem_queue_post_by(dev, queue, descriptor, wait, NULL, end, sequence))
+		return 0;
+	WRITE_ONCE(queue->stalled, true);
+	tmem_credit_return(dev, le32_to_cpu(descriptor->slot));
+	return -ETIMEDOUT;
 }
 
-/* Waits for the answer to a put. Returns 1, or a negative errno as tmem_put_page() does. */
-static int tmem_put_answer(struct tmem_device *dev, struct tmem_queue *queue, u32 sequence)
+/*
+ * Waits for the answer to a put up to jiffies @end. Returns 1, or a negative errno as
+ * tmem_put_page() does.
+ */
+static int tmem_put_answer(struct tmem_device *dev, struct tmem_queue *queue, u32 sequence,
+			   unsigned long end)
 {
 	s32 result;
 	u32 unused;
 
-	if (tmem_queue_wait(dev, queue, sequence, msecs_to_jiffies(tmem_put_timeout_ms))) {
+	if (tmem_queue_wait(dev, queue, sequence, tmem_left(end))) {
 		WRITE_ONCE(queue->stalled, true);
 		tmem_queue_abandon(queue, sequence);
 		return -ETIMEDOUT;
@@ -132,6 +135,7 @@ static int tmem_put_answer(struct tmem_device *dev, struct tmem_queue *queue, u3
 int tmem_put_page(struct tmem_device *dev, const struct tmem_key *key, struct page *page,
 		  u32 *slot)
 {
+	unsigned long end = jiffies + msecs_to_jiffies(READ_ONCE(tmem_put_timeout_ms));
 	struct tmem_queue *queue = tmem_queue_of(dev, key);
 	struct tmem_descriptor descriptor;
 	bool wait = !(dev->features & TMEM_FEATURE_POSTED_PUTS);
@@ -140,7 +144,7 @@ int tmem_put_page(struct tmem_device *dev, const struct tmem_key *key, struct pa
 	int ret;
 
 	if (!tmem_accepts_puts(dev) || tmem_queue_is_stalled(queue) ||
-	    !tmem_credit_wait(dev, slot, msecs_to_jiffies(tmem_put_timeout_ms))) {
+	    !tmem_credit_wait(dev, slot, tmem_left(end))) {
 		atomic64_inc(&dev->counters.refused_credit);
 		return -EBUSY;
 	}
@@ -150,12 +154,12 @@ int tmem_put_page(struct tmem_device *dev, const struct tmem_key *key, struct pa
 	/* A posted put always succeeds; an answered one holds its slot once the host says so. */
 	if (!wait)
 		tmem_credit_hold(dev, *slot);
-	if (tmem_post_put(dev, queue, &descriptor, *slot, wait, &sequence)) {
+	if (tmem_post_put(dev, queue, &descriptor, wait, end, &sequence)) {
 		atomic64_inc(&dev->counters.refused_credit);
 		return -EBUSY;
 	}
 	if (wait) {
-		ret = tmem_put_answer(dev, queue, sequence);
+		ret = tmem_put_answer(dev, queue, sequence, end);
 		if (ret != 1)
 			return ret;
 		tmem_credit_hold(dev, *slot);
@@ -173,18 +177,13 @@ static int tmem_get_answer(struct tmem_device *dev, struct tmem_queue *queue,
 			   const struct tmem_descriptor *descriptor, struct page *page,
 			   unsigned long timeout, s32 *result, u32 *slot)
 {
-	bool for_ever = timeout == MAX_SCHEDULE_TIMEOUT;
 	unsigned long end = jiffies + timeout;
 	u32 sequence;
 
-	while (tmem_queue_post_get(dev, queue, descriptor, page_address(page), &sequence)) {
-		if (tmem_queue_wait_room(dev, queue, min(timeout, TMEM_GET_REPORT)) &&
-		    !for_ever && time_after(jiffies, end))
-			return -ETIMEDOUT;
-		cond_resched();
-	}
-	while (tmem_queue_wait(dev, queue, sequence, min(timeout, TMEM_GET_REPORT))) {
-		if (!for_ever && time_after(jiffies, end)) {
+	if (tmem_queue_post_by(dev, queue, descriptor, true, page_address(page), end, &sequence))
+		return -ETIMEDOUT;
+	while (tmem_queue_wait(dev, queue, sequence, min(tmem_left(end), TMEM_GET_REPORT))) {
+		if (time_after(jiffies, end)) {
 			tmem_queue_abandon(queue, sequence);
 			return -ETIMEDOUT;
 		}
@@ -245,6 +244,7 @@ int tmem_get_page(struct tmem_device *dev, const struct tmem_key *key, struct pa
 /* As tmem_put_page(), but the slot is not ours to read later, and the answer is the host's own. */
 static int tmem_put_raw(struct tmem_device *dev, const struct tmem_key *key, struct page *page)
 {
+	unsigned long end = jiffies + msecs_to_jiffies(READ_ONCE(tmem_put_timeout_ms));
 	struct tmem_queue *queue = tmem_queue_of(dev, key);
 	struct tmem_descriptor descriptor;
 	u32 sequence;
@@ -257,9 +257,9 @@ static int tmem_put_raw(struct tmem_device *dev, const struct tmem_key *key, str
 	memcpy(tmem_slot(dev, slot), page_address(page), PAGE_SIZE);
 	tmem_describe(&descriptor, TMEM_CMD_PUT_PAGE, key);
 	descriptor.slot = cpu_to_le32(slot);
-	if (tmem_post_put(dev, queue, &descriptor, slot, true, &sequence))
+	if (tmem_post_put(dev, queue, &descriptor, true, end, &sequence))
 		return -ETIMEDOUT;
-	if (tmem_queue_wait(dev, queue, sequence, msecs_to_jiffies(tmem_put_timeout_ms))) {
+	if (tmem_queue_wait(dev, queue, sequence, tmem_left(end))) {
 		WRITE_ONCE(queue->stalled, true);
 		tmem_queue_abandon(queue, sequence);
 		return -ETIMEDOUT;
@@ -295,6 +295,7 @@ int tmem_call_raw(struct tmem_device *dev, u32 command, const struct tmem_key *k
 void tmem_get_direct(struct tmem_device *dev, const struct tmem_key *key, struct page *page,
 		     u32 slot)
 {
+	unsigned long end = jiffies + msecs_to_jiffies(READ_ONCE(tmem_put_timeout_ms));
 	struct tmem_queue *queue = tmem_queue_of(dev, key);
 	struct tmem_descriptor descriptor;
 	u64 start = ktime_get_mono_fast_ns();
@@ -303,17 +304,13 @@ void tmem_get_direct(struct tmem_device *dev, const struct tmem_key *key, struct
 	tmem_histogram_add(TMEM_LATENCY_GET, ktime_get_mono_fast_ns() - start);
 	atomic64_inc(&dev->counters.gets);
 	tmem_describe(&descriptor, TMEM_CMD_GET_PAGE, key);
-	while (tmem_queue_post(dev, queue, &descriptor, false, NULL)) {
-		if (!tmem_queue_is_stalled(queue) &&
-		    !tmem_queue_wait_room(dev, queue, msecs_to_jiffies(tmem_put_timeout_ms))) {
-			cond_resched();
-			continue;
-		}
-		/* The page is here already: a host that is away loses a count, not more. */
-		WRITE_ONCE(queue->stalled, true);
-		atomic64_inc(&dev->counters.untold_gets);
+	if (!tmem_queue_post(dev, queue, &descriptor, false, NULL) ||
+	    (!tmem_queue_is_stalled(queue) &&
+	     !tmem_queue_post_by(dev, queue, &descriptor, false, NULL, end, NULL)))
 		return;
-	}
+	/* The page is here already: a host that is away loses a count, not more. */
+	WRITE_ONCE(queue->stalled, true);
+	atomic64_inc(&dev->counters.untold_gets);
 }
 
 /*

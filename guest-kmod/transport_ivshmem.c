@@ -98,6 +98,9 @@ static int tmem_attach(struct tmem_ivshmem *ivshmem, struct pci_dev *pci)
 	unsigned int waited;
 
 	dev->guest_epoch = (get_random_u32() & 0x7fffffff) | 1;
+	/* A life that ended without a word may be served still; it must not be taken for ours. */
+	if (dev->guest_epoch == le32_to_cpu(READ_ONCE(header->session_epoch)))
+		dev->guest_epoch ^= 2;
 	dev->host_epoch = le32_to_cpu(READ_ONCE(header->host_epoch));
 	dev->features = le32_to_cpu(READ_ONCE(header->features));
 	dev->features &= (tmem_posted_puts ? TMEM_FEATURE_POSTED_PUTS : 0) |
@@ -155,7 +158,7 @@ static int tmem_know_peers(struct tmem_ivshmem *ivshmem, struct pci_dev *pci)
 
 	ivshmem->peer = ioread32(ivshmem->registers + TMEM_REG_IVPOSITION);
 	ivshmem->doorbell = host << 16;
-	if (ivshmem->peer != host && ivshmem->peer <= TMEM_PEER_MAX)
+	if (ivshmem->peer != host && ivshmem->peer <= TMEM_PEER_MAX && host <= TMEM_PEER_MAX)
 		return 0;
 	dev_err(&pci->dev, "BAR 0 at %pR does not answer: is another device there?\n",
 		&pci->resource[TMEM_REGISTERS_BAR]);
@@ -181,6 +184,11 @@ static int tmem_ivshmem_probe(struct pci_dev *pci, const struct pci_device_id *i
 	ret = tmem_know_peers(ivshmem, pci);
 	if (ret)
 		goto fail;
+	/*
+	 * A kernel that was reset, or gave way to this one, has left it ATTACHED: the host must not
+	 * take the words that we are about to zero for that one's.
+	 */
+	smp_store_mb(dev->header->guest_state, cpu_to_le32(TMEM_GUEST_DETACHED));
 	ret = tmem_region_lay_out(dev);
 	if (ret) {
 		dev_err(&pci->dev, "the host's layout does not fit its memory\n");
