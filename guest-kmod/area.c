@@ -5,9 +5,10 @@
  * Each area is a pool, each offset a page in it. On opens the pool at swapon and off
  * destroys it at swapoff, so puts to a swapped-off type fail by themselves until the next on. For
  * each swap offset `placed` names the slot in which we have put its page; one that is not placed
- * is never asked for. A bit in `pending` says that its flush found the queue full and is the
- * worker's to post; until then its puts are refused, so that the late flush cannot drop a newer
- * page.
+ * is never asked for. With check_pages=1 `checks` has the check value of each page that is placed,
+ * and a load whose bytes are others fails. A bit in `pending` says that its flush found the queue
+ * full and is the worker's to post; until then its puts are refused, so that the late flush cannot
+ * drop a newer page.
  *
  * Contexts: on and off may sleep; store and load may sleep, with the page locked, inside reclaim
  * or a fault: nothing here allocates. forget comes in any context, under si->lock with interrupts
@@ -30,6 +31,7 @@ struct tmem_area {
 	int pool;			/* negative: none, every put is refused */
 	unsigned long slots;		/* offsets */
 	u32 *placed;			/* by offset: slot of the page we put, plus 1; or 0 */
+	u32 *checks;			/* by offset: check value of a placed page; NULL: none */
 	unsigned long *pending;		/* a flush that is still to be posted */
 	struct work_struct drain;	/* posts the pending flushes */
 };
@@ -109,7 +111,9 @@ void tmem_area_on(unsigned int number, unsigned long slots)
 
 	area->placed = kvcalloc(slots, sizeof(*area->placed), GFP_KERNEL);
 	area->pending = kvcalloc(BITS_TO_LONGS(slots), sizeof(long), GFP_KERNEL);
-	if (area->placed && area->pending)
+	if (tmem_check_pages)
+		area->checks = kvcalloc(slots, sizeof(*area->checks), GFP_KERNEL);
+	if (area->placed && area->pending && (area->checks || !tmem_check_pages))
 		area->pool = tmem_new_pool(tmem_the_device(), TMEM_POOL_PERSIST);
 	if (area->pool < 0) {
 		pr_warn("tmem: area %u gets no pool (%d): its pages go to disk\n", number,
@@ -137,8 +141,10 @@ void tmem_area_off(unsigned int number)
 	area->pool = -ENODEV;
 	kvfree(area->placed);
 	kvfree(area->pending);
+	kvfree(area->checks);
 	area->placed = NULL;
 	area->pending = NULL;
+	area->checks = NULL;
 }
 
 /* Whether the area is on and has a pool. */
@@ -167,6 +173,7 @@ bool tmem_area_store(unsigned int number, pgoff_t offset, struct page *page)
 	struct tmem_area *area = &tmem_areas[number];
 	struct tmem_device *dev = tmem_the_device();
 	struct tmem_key key;
+	u32 check;
 	u32 slot;
 	int ret;
 
@@ -181,9 +188,12 @@ bool tmem_area_store(unsigned int number, pgoff_t offset, struct page *page)
 	/* Pairs with the drain worker's barrier. */
 	smp_rmb();
 	key = tmem_area_key(number, offset);
-	ret = tmem_put_page(dev, &key, page, &slot);
+	ret = tmem_put_page(dev, &key, page, &slot, area->checks ? &check : NULL);
 	if (ret == 1) {
-		WRITE_ONCE(area->placed[offset], slot + 1);
+		if (area->checks)
+			WRITE_ONCE(area->checks[offset], check);
+		/* Whoever sees the page placed sees its check value. */
+		smp_store_release(&area->placed[offset], slot + 1);
 		return true;
 	}
 	/* The put may still be carried out: its flush follows it in the same queue. */
@@ -192,24 +202,65 @@ bool tmem_area_store(unsigned int number, pgoff_t offset, struct page *page)
 	return false;
 }
 
-/* Asks for a page that we have put until it is had or, with @may_fail, the bound is met. */
-static enum tmem_load tmem_area_ask(unsigned int number, pgoff_t offset, struct page *page,
-				    bool may_fail)
+/* The slot of the page we put, plus 1; 0 when there is none. Any context. */
+static u32 tmem_area_placed(unsigned int number, pgoff_t offset)
 {
-	struct tmem_device *dev = tmem_the_device();
+	struct tmem_area *area = &tmem_areas[number];
+
+	/* Pairs with the release in store. */
+	return offset < READ_ONCE(area->slots) ? smp_load_acquire(&area->placed[offset]) : 0;
+}
+
+/*
+ * Gets a page that is @placed, once: from its slot if it stays there, else from the host, which may
+ * take up to @timeout jiffies. Returns as tmem_get_page() does, or -EBADMSG when the bytes are not
+ * those that were put.
+ */
+static int tmem_area_get(unsigned int number, pgoff_t offset, struct page *page, u32 placed,
+			 unsigned long timeout)
+{
+	struct tmem_area *area = &tmem_areas[number];
+	u32 expected = area->checks ? READ_ONCE(area->checks[offset]) : 0;
+	u32 *check = area->checks ? &(u32){ 0 } : NULL;
 	struct tmem_key key = tmem_area_key(number, offset);
-	unsigned long timeout = msecs_to_jiffies(READ_ONCE(tmem_get_timeout_ms));
-	unsigned long end = jiffies + timeout;
+	struct tmem_device *dev = tmem_the_device();
+	int ret = 1;
+
+	if (dev->features & TMEM_FEATURE_DIRECT_GETS)
+		tmem_get_direct(dev, &key, page, placed - 1, check);
+	else
+		ret = tmem_get_page(dev, &key, page, timeout, check);
+	if (ret != 1 || !check || *check == expected)
+		return ret;
+	atomic64_inc(&dev->counters.gets_mismatched);
+	pr_err_ratelimited("tmem: page %lu of area %u came back with other bytes than were put\n",
+			   offset, number);
+	return -EBADMSG;
+}
+
+/*
+ * Gets a page back: page locked, in a fault or swapoff; may sleep. TMEM_LOAD_ABSENT when it is not
+ * here but on disk. With @may_fail a page that cannot be had within get_timeout_ms, or has other
+ * bytes, is TMEM_LOAD_FAILED and the caller must make the fault fail; without, this waits for ever.
+ */
+enum tmem_load tmem_area_load(unsigned int number, pgoff_t offset, struct page *page, bool may_fail)
+{
+	unsigned long end = jiffies + msecs_to_jiffies(READ_ONCE(tmem_get_timeout_ms));
+	struct tmem_device *dev = tmem_the_device();
+	u32 placed = tmem_area_placed(number, offset);
 	int ret;
 
-	if (!may_fail)
-		timeout = MAX_SCHEDULE_TIMEOUT;
+	if (!placed)
+		return TMEM_LOAD_ABSENT;
 	for (;;) {
-		ret = tmem_get_page(dev, &key, page, timeout);
+		ret = tmem_area_get(number, offset, page, placed,
+				    may_fail ? tmem_left(end) : MAX_SCHEDULE_TIMEOUT);
 		if (ret == 1)
 			return TMEM_LOAD_FILLED;
+		if (may_fail && ret == -EBADMSG)
+			return TMEM_LOAD_FAILED;
 		atomic64_inc(&dev->counters.lost);
-		if (may_fail && (ret == -ETIMEDOUT || time_after(jiffies, end))) {
+		if (may_fail && time_after(jiffies, end)) {
 			pr_err_ratelimited("tmem: page %lu of area %u cannot be had (%d): SIGBUS\n",
 					   offset, number, ret);
 			return TMEM_LOAD_FAILED;
@@ -221,46 +272,21 @@ static enum tmem_load tmem_area_ask(unsigned int number, pgoff_t offset, struct 
 }
 
 /*
- * Gets a page back: page locked, in a fault or swapoff; may sleep. TMEM_LOAD_ABSENT when it is not
- * here but on disk. With @may_fail a page that cannot be had within get_timeout_ms is
- * TMEM_LOAD_FAILED and the caller must make the fault fail; without, this waits for ever.
- */
-enum tmem_load tmem_area_load(unsigned int number, pgoff_t offset, struct page *page, bool may_fail)
-{
-	struct tmem_area *area = &tmem_areas[number];
-	struct tmem_device *dev = tmem_the_device();
-	u32 placed;
-
-	placed = offset < READ_ONCE(area->slots) ? READ_ONCE(area->placed[offset]) : 0;
-	if (!placed)
-		return TMEM_LOAD_ABSENT;
-	if (dev->features & TMEM_FEATURE_DIRECT_GETS) {
-		struct tmem_key key = tmem_area_key(number, offset);
-
-		tmem_get_direct(dev, &key, page, placed - 1);
-		return TMEM_LOAD_FILLED;
-	}
-	return tmem_area_ask(number, offset, page, may_fail);
-}
-
-/*
  * As tmem_area_load(), for a page that is on disk too: asks once and not for long, and not at all
  * while the host is silent. TMEM_LOAD_FILLED, or TMEM_LOAD_ABSENT for "read the disk". May sleep.
  */
 enum tmem_load tmem_area_try_load(unsigned int number, pgoff_t offset, struct page *page)
 {
-	struct tmem_area *area = &tmem_areas[number];
 	struct tmem_device *dev = tmem_the_device();
 	struct tmem_key key = tmem_area_key(number, offset);
 	struct tmem_queue *queue = tmem_queue_of(dev, &key);
+	u32 placed = tmem_area_placed(number, offset);
 	int ret = -ETIMEDOUT;
 
-	if (offset >= READ_ONCE(area->slots) || !READ_ONCE(area->placed[offset]))
+	if (!placed)
 		return TMEM_LOAD_ABSENT;
-	if (dev->features & TMEM_FEATURE_DIRECT_GETS)
-		return tmem_area_load(number, offset, page, true);
-	if (!tmem_queue_is_stalled(queue))
-		ret = tmem_get_page(dev, &key, page,
+	if ((dev->features & TMEM_FEATURE_DIRECT_GETS) || !tmem_queue_is_stalled(queue))
+		ret = tmem_area_get(number, offset, page, placed,
 				    msecs_to_jiffies(READ_ONCE(tmem_put_timeout_ms)));
 	if (ret == 1)
 		return TMEM_LOAD_FILLED;

@@ -28,6 +28,7 @@ static int stats_show(struct seq_file *file, void *unused)
 	TMEM_SHOW_COUNTER(file, dev, untold_gets);
 	TMEM_SHOW_COUNTER(file, dev, failed_over);
 	TMEM_SHOW_COUNTER(file, dev, lost);
+	TMEM_SHOW_COUNTER(file, dev, gets_mismatched);
 	TMEM_SHOW_COUNTER(file, dev, flushes);
 	TMEM_SHOW_COUNTER(file, dev, flushes_deferred);
 	TMEM_SHOW_COUNTER(file, dev, ephemeral_puts);
@@ -42,6 +43,8 @@ static int stats_show(struct seq_file *file, void *unused)
 	TMEM_SHOW_COUNTER(file, dev, interrupts);
 	TMEM_SHOW_COUNTER(file, dev, sleeps);
 	TMEM_SHOW_COUNTER(file, dev, host_errors);
+	TMEM_SHOW_COUNTER(file, dev, disk_reads);
+	TMEM_SHOW_COUNTER(file, dev, disk_reads_refused);
 	seq_printf(file, "features %u\n", dev->features);
 	return 0;
 }

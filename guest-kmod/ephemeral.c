@@ -177,7 +177,7 @@ int tmem_ephemeral_answer(struct tmem_device *dev, struct tmem_queue *queue, u32
 			atomic64_inc(&dev->counters.host_errors);
 			return -EIO;
 		}
-		if (tmem_take_page(dev, page, slot))
+		if (tmem_take_page(dev, page, slot, NULL))
 			return -EIO;
 	}
 	tmem_histogram_add(TMEM_LATENCY_GET, ktime_get_mono_fast_ns() - start);

@@ -40,15 +40,20 @@ static char *tmem_failstop_below;
 module_param_named(failstop, tmem_failstop_below, charp, 0444);
 MODULE_PARM_DESC(failstop, "block devices, with commas between, to put /dev/failstopN over");
 
-/* Whether each page that a read touches was written below. */
-static bool tmem_failstop_readable(struct tmem_failstop *failstop, unsigned long first,
+/* Whether each page that a read touches was written below; counts the read. */
+static bool tmem_failstop_may_read(struct tmem_failstop *failstop, unsigned long first,
 				   unsigned long last)
 {
+	struct tmem_counters *counters = &tmem_the_device()->counters;
 	unsigned long page;
 
-	for (page = first; page <= last; page++)
-		if (page >= failstop->pages || !test_bit(page, failstop->written))
+	for (page = first; page <= last; page++) {
+		if (page >= failstop->pages || !test_bit(page, failstop->written)) {
+			atomic64_inc(&counters->disk_reads_refused);
 			return false;
+		}
+	}
+	atomic64_add(last - first + 1, &counters->disk_reads);
 	return true;
 }
 
@@ -74,7 +79,7 @@ static void tmem_failstop_pass(struct bio *bio)
 	/* A flush has no sectors. */
 	if (bio_sectors(bio)) {
 		last = (bio_end_sector(bio) - 1) / TMEM_SECTORS_PER_PAGE;
-		if (bio_op(bio) == REQ_OP_READ && !tmem_failstop_readable(failstop, first, last)) {
+		if (bio_op(bio) == REQ_OP_READ && !tmem_failstop_may_read(failstop, first, last)) {
 			bio_io_error(bio);
 			return;
 		}

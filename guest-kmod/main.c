@@ -38,6 +38,11 @@ bool tmem_direct_gets = true;
 module_param_named(direct_gets, tmem_direct_gets, bool, 0444);
 MODULE_PARM_DESC(direct_gets, "copy a page from its slot unasked, where the host offers that");
 
+bool tmem_check_pages;
+module_param_named(check_pages, tmem_check_pages, bool, 0444);
+MODULE_PARM_DESC(check_pages,
+		 "keep a check value of each page that is swapped, and fail a load that differs");
+
 static struct tmem_device *tmem_device;
 
 /* The device, or NULL before one was found. Any context. */

@@ -47,6 +47,7 @@ struct tmem_counters {
 	atomic64_t untold_gets;		/* of those, direct ones that the host was not told of */
 	atomic64_t failed_over;		/* loads left to the disk, which has the page too */
 	atomic64_t lost;		/* gets of a page that we put and the host does not have */
+	atomic64_t gets_mismatched;	/* gets that hit with bytes other than those put */
 	atomic64_t flushes;		/* flushes posted */
 	atomic64_t flushes_deferred;	/* of those, first left to the worker: the queue was full */
 	atomic64_t ephemeral_puts;	/* puts posted to ephemeral pools */
@@ -61,6 +62,8 @@ struct tmem_counters {
 	atomic64_t interrupts;		/* times that the host rang us */
 	atomic64_t sleeps;		/* waits that did not end while spinning */
 	atomic64_t host_errors;		/* words of the host's that no honest host would write */
+	atomic64_t disk_reads;		/* pages read through a fail-stop device */
+	atomic64_t disk_reads_refused;	/* reads of it of a page that was never written there */
 };
 
 /*
@@ -158,6 +161,7 @@ extern unsigned int tmem_put_timeout_ms;
 extern unsigned int tmem_get_timeout_ms;
 extern bool tmem_posted_puts;
 extern bool tmem_direct_gets;
+extern bool tmem_check_pages;
 
 /* main.c */
 struct tmem_device *tmem_the_device(void);
@@ -198,19 +202,23 @@ void *tmem_slot(struct tmem_device *dev, u32 slot);
 
 /* tmem_op.c */
 void tmem_describe(struct tmem_descriptor *descriptor, u32 command, const struct tmem_key *key);
-int tmem_take_page(struct tmem_device *dev, struct page *page, u32 slot);
+int tmem_take_page(struct tmem_device *dev, struct page *page, u32 slot, u32 *check);
 int tmem_new_pool(struct tmem_device *dev, u32 flags);
 int tmem_destroy_pool(struct tmem_device *dev, s32 pool);
 int tmem_put_page(struct tmem_device *dev, const struct tmem_key *key, struct page *page,
-		  u32 *slot);
+		  u32 *slot, u32 *check);
 int tmem_get_page(struct tmem_device *dev, const struct tmem_key *key, struct page *page,
-		  unsigned long timeout);
+		  unsigned long timeout, u32 *check);
 void tmem_get_direct(struct tmem_device *dev, const struct tmem_key *key, struct page *page,
-		     u32 slot);
+		     u32 slot, u32 *check);
 int tmem_flush_page(struct tmem_device *dev, const struct tmem_key *key);
 bool tmem_accepts_puts(struct tmem_device *dev);
 int tmem_call_raw(struct tmem_device *dev, u32 command, const struct tmem_key *key, u32 flags,
 		  struct page *page);
+
+/* check.c */
+u32 tmem_check_of(const void *page);
+void tmem_copy_page(void *to, const void *from, u32 *check);
 
 /* ephemeral.c */
 struct tmem_queue *tmem_ephemeral_queue(struct tmem_device *dev, const struct tmem_key *key);

@@ -131,9 +131,10 @@ static int tmem_put_answer(struct tmem_device *dev, struct tmem_queue *queue, u3
  * Returns 1 when the host holds the page, in @slot. Otherwise it does not: -ENOSPC when the host
  * refused it, -EBUSY when it was never asked, -ETIMEDOUT when it was asked and did not answer (the
  * caller must flush the key). The caller has flushed the page that was there before, if any.
+ * @check, unless it is NULL, gets the check value of the bytes that were put.
  */
 int tmem_put_page(struct tmem_device *dev, const struct tmem_key *key, struct page *page,
-		  u32 *slot)
+		  u32 *slot, u32 *check)
 {
 	unsigned long end = jiffies + msecs_to_jiffies(READ_ONCE(tmem_put_timeout_ms));
 	struct tmem_queue *queue = tmem_queue_of(dev, key);
@@ -148,7 +149,7 @@ int tmem_put_page(struct tmem_device *dev, const struct tmem_key *key, struct pa
 		atomic64_inc(&dev->counters.refused_credit);
 		return -EBUSY;
 	}
-	memcpy(tmem_slot(dev, *slot), page_address(page), PAGE_SIZE);
+	tmem_copy_page(tmem_slot(dev, *slot), page_address(page), check);
 	tmem_describe(&descriptor, TMEM_CMD_PUT_PAGE, key);
 	descriptor.slot = cpu_to_le32(*slot);
 	/* A posted put always succeeds; an answered one holds its slot once the host says so. */
@@ -194,9 +195,9 @@ static int tmem_get_answer(struct tmem_device *dev, struct tmem_queue *queue,
 
 /*
  * Copies a page from the slot that a reply names, and keeps the slot if it is ours with it. Any
- * context. Returns 0, or -EIO for a slot that cannot be.
+ * context. @check as in tmem_get_page(). Returns 0, or -EIO for a slot that cannot be.
  */
-int tmem_take_page(struct tmem_device *dev, struct page *page, u32 slot)
+int tmem_take_page(struct tmem_device *dev, struct page *page, u32 slot, u32 *check)
 {
 	bool ours = slot & TMEM_REPLY_SLOT_GRANTED;
 
@@ -207,7 +208,7 @@ int tmem_take_page(struct tmem_device *dev, struct page *page, u32 slot)
 		atomic64_inc(&dev->counters.host_errors);
 		return -EIO;
 	}
-	memcpy(page_address(page), tmem_slot(dev, slot), PAGE_SIZE);
+	tmem_copy_page(page_address(page), tmem_slot(dev, slot), check);
 	if (ours)
 		tmem_credit_return(dev, slot);
 	return 0;
@@ -217,9 +218,10 @@ int tmem_take_page(struct tmem_device *dev, struct page *page, u32 slot)
  * Copies the page under @key from the host into @page. May sleep, with the page locked; waits up to
  * @timeout jiffies, or for ever with MAX_SCHEDULE_TIMEOUT. Returns 1, 0 when the host has no such
  * page, the host's own errno, -EIO when its answer made no sense, -ETIMEDOUT when there was none.
+ * @check, unless it is NULL, gets the check value of the bytes that are in @page.
  */
 int tmem_get_page(struct tmem_device *dev, const struct tmem_key *key, struct page *page,
-		  unsigned long timeout)
+		  unsigned long timeout, u32 *check)
 {
 	struct tmem_queue *queue = tmem_queue_of(dev, key);
 	struct tmem_descriptor descriptor;
@@ -234,8 +236,12 @@ int tmem_get_page(struct tmem_device *dev, const struct tmem_key *key, struct pa
 		return ret;
 	if (result != 1)
 		return result < 0 ? result : 0;
-	if (!dev->transport->staged && tmem_take_page(dev, page, slot))
+	if (dev->transport->staged) {
+		if (check)
+			*check = tmem_check_of(page_address(page));
+	} else if (tmem_take_page(dev, page, slot, check)) {
 		return -EIO;
+	}
 	tmem_histogram_add(TMEM_LATENCY_GET, ktime_get_mono_fast_ns() - start);
 	atomic64_inc(&dev->counters.gets);
 	return 1;
@@ -281,7 +287,7 @@ int tmem_call_raw(struct tmem_device *dev, u32 command, const struct tmem_key *k
 	case TMEM_CMD_PUT_PAGE:
 		return tmem_put_raw(dev, key, page);
 	case TMEM_CMD_GET_PAGE:
-		return tmem_get_page(dev, key, page, msecs_to_jiffies(tmem_get_timeout_ms));
+		return tmem_get_page(dev, key, page, msecs_to_jiffies(tmem_get_timeout_ms), NULL);
 	}
 	tmem_describe(&descriptor, command, key);
 	descriptor.flags = cpu_to_le32(flags);
@@ -290,17 +296,17 @@ int tmem_call_raw(struct tmem_device *dev, u32 command, const struct tmem_key *k
 
 /*
  * Copies a page from the @slot in which it was put, which the host has promised to leave there, and
- * tells the host. May sleep, with the page locked.
+ * tells the host. May sleep, with the page locked. @check as in tmem_get_page().
  */
 void tmem_get_direct(struct tmem_device *dev, const struct tmem_key *key, struct page *page,
-		     u32 slot)
+		     u32 slot, u32 *check)
 {
 	unsigned long end = jiffies + msecs_to_jiffies(READ_ONCE(tmem_put_timeout_ms));
 	struct tmem_queue *queue = tmem_queue_of(dev, key);
 	struct tmem_descriptor descriptor;
 	u64 start = ktime_get_mono_fast_ns();
 
-	memcpy(page_address(page), tmem_slot(dev, slot), PAGE_SIZE);
+	tmem_copy_page(page_address(page), tmem_slot(dev, slot), check);
 	tmem_histogram_add(TMEM_LATENCY_GET, ktime_get_mono_fast_ns() - start);
 	atomic64_inc(&dev->counters.gets);
 	tmem_describe(&descriptor, TMEM_CMD_GET_PAGE, key);
