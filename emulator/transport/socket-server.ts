@@ -17,8 +17,8 @@ export interface ClientEvents {
   /**
    * The machine went away by itself. Not called when the server closes: the guest may live on, and
    * reads its pages from memory that must not be touched then. When this gives a promise, the next
-   * client waits for it: until nothing of the last is left. When it fails, something may be left, and
-   * no other client is served.
+   * client waits for it: until nothing of the last is left. When it fails, something may be left,
+   * and no other client is served.
    */
   readonly onDisconnect?: (client: number) => unknown;
   readonly onRefused?: (reason: string) => void;

@@ -7,7 +7,8 @@
  * (Wing and Gong 1993, with the just-in-time order of Lowe 2017), and only the values that the key
  * may hold are kept. So memory and time depend on how much goes on at once, not on the length.
  *
- * An operation that never ends (its caller gave up) may have happened at any time since, or may yet.
+ * An operation that never ends (its caller gave up) may have happened at any time since, or may
+ * yet.
  */
 
 /** What a key without a page holds. Values are whole numbers from 1 to 2^31 - 1. */
