@@ -32,6 +32,17 @@ function errnoOf(run: () => unknown): number {
 }
 
 describe('memory files', () => {
+  it('keep their size, whoever has their descriptor', () => {
+    const file = lifetime.use(RegionFile.create(2 ** 20));
+    const EPERM = 1;
+    expect(errnoOf(() => truncate(file.fd, 2 ** 16))).toBe(EPERM);
+    expect(errnoOf(() => truncate(file.fd, 2 ** 21))).toBe(EPERM);
+    const region = lifetime.use(SharedRegion.map(file.fd, 2 ** 20));
+    region.words.fill(7);
+    region.scrub();
+    expect(region.words.every((word) => word === 0)).toBe(true);
+  });
+
   it('are of the size asked for, zeroed, and shared by all their mappings', () => {
     const file = lifetime.use(RegionFile.create(2 ** 20));
     expect(fstatSync(file.fd).size).toBe(2 ** 20);

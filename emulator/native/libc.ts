@@ -14,6 +14,7 @@ const call = {
   memfd_create: libc.func('int memfd_create(const char *name, unsigned int flags)'),
   ftruncate: libc.func('int ftruncate(int fd, int64_t length)'),
   posix_fallocate: libc.func('int posix_fallocate(int fd, int64_t offset, int64_t length)'),
+  fcntl: libc.func('int fcntl(int fd, int command, int argument)'),
   mmap: libc.func('void *mmap(void *addr, size_t len, int prot, int flags, int fd, int64_t off)'),
   munmap: libc.func('int munmap(void *addr, size_t length)'),
   madvise: libc.func('int madvise(void *addr, size_t length, int advice)'),
@@ -29,6 +30,9 @@ const call = {
 
 const MFD_CLOEXEC = 1;
 const MFD_ALLOW_SEALING = 2;
+const F_ADD_SEALS = 1033;
+/** F_SEAL_SEAL, F_SEAL_SHRINK and F_SEAL_GROW. */
+const SEALS_OF_SIZE = 1 | 2 | 4;
 const PROT_READ_WRITE = 3;
 const MAP_SHARED = 1;
 const MADV_REMOVE = 9;
@@ -68,6 +72,14 @@ export function memfdCreate(name: string): number {
 
 export function truncate(fd: number, bytes: number): void {
   check('ftruncate', call.ftruncate(fd, bytes) as number);
+}
+
+/**
+ * Fixes a memory file's size for ever, whoever is given its descriptor: a mapping of a file that was
+ * cut shorter kills the process that touches it.
+ */
+export function sealSize(fd: number): void {
+  check('fcntl(F_ADD_SEALS)', call.fcntl(fd, F_ADD_SEALS, SEALS_OF_SIZE) as number);
 }
 
 /**

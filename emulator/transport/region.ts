@@ -17,6 +17,7 @@ import {
   memfdCreate,
   NativeError,
   reserve,
+  sealSize,
   truncate,
   unmap,
 } from '../native/libc.js';
@@ -54,6 +55,7 @@ export class RegionFile implements Disposable {
     try {
       truncate(fd, bytes);
       if (directory !== undefined) reserve(fd, bytes);
+      else sealSize(fd);
       return new RegionFile(fd, bytes);
     } catch (error) {
       closeFd(fd);
