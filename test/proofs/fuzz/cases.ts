@@ -65,8 +65,7 @@ function walk<S>(target: Walker<S>, next: () => S | undefined, steps: S[]): stri
     }
     return undefined;
   } catch (error) {
-    if (error instanceof Finding) return error.message;
-    throw error;
+    return error instanceof Finding ? error.message : `it threw: ${(error as Error).stack}`;
   }
 }
 

@@ -23,6 +23,7 @@ export function linkPlanOf(random: Random): LinkPlan {
   return { queueCount, queueEntries };
 }
 
+const serveOnce: LinkStep = { do: 'serve', lose: false };
 const plainFrame: LinkStep & { do: 'frame' } = {
   do: 'frame',
   kind: FrameKind.OPERATIONS,
@@ -52,7 +53,7 @@ export class LinkGenerator {
     if (this.#left <= 0) return this.#newMachine();
     this.#left -= this.#target.isFaulted ? 12 : 1;
     const random = this.#random;
-    if (random.oneIn(3)) return { do: 'serve' };
+    if (random.oneIn(3)) return random.oneIn(8) ? this.#lose() : serveOnce;
     if (random.oneIn(60)) return this.#rare();
     if (this.#wrongOneIn > 0 && random.oneIn(this.#wrongOneIn)) return this.#wrong();
     return { ...plainFrame, items: this.#items() };
@@ -63,10 +64,21 @@ export class LinkGenerator {
     this.#wrongOneIn = random.pick(MOODS);
     this.#left = LIFE_STEPS;
     const pool = (flags: number): Item => ({ ...this.#item(), ...plain, command: 1, flags });
-    this.#queued.push({ do: 'serve' });
+    this.#queued.push(serveOnce);
     this.#queued.push({ ...plainFrame, items: [pool(SPEC | 1), pool(SPEC)] });
-    this.#queued.push({ do: 'serve' }, this.#hello());
+    this.#queued.push(serveOnce, this.#hello());
     return { do: 'restart' };
+  }
+
+  /** What the host sends is lost; the guest asks for it again. */
+  #lose(): LinkStep {
+    this.#queued.push(serveOnce, { ...plainFrame, kind: FrameKind.RESYNC });
+    return { do: 'serve', lose: true };
+  }
+
+  /** Most often the host sees that a life begins or ends before anything else comes. */
+  #serveFirst(): void {
+    if (!this.#random.oneIn(8)) this.#queued.push(serveOnce);
   }
 
   #hello(): LinkStep {
@@ -98,9 +110,12 @@ export class LinkGenerator {
       case 0:
         return { ...plainFrame, kind: FrameKind.RESYNC };
       case 1:
+        this.#serveFirst();
         return this.#hello();
       case 2:
-        this.#queued.push({ do: 'serve' }, this.#hello());
+        this.#serveFirst();
+        this.#queued.push(this.#hello());
+        this.#serveFirst();
         return { ...plainFrame, kind: FrameKind.GOODBYE };
       case 3:
         return { do: 'hello', epoch: random.below(4), version: random.pick([0, 2, -1]) };
@@ -115,7 +130,7 @@ export class LinkGenerator {
     const items = this.#items();
     const frame = { ...plainFrame, items };
     const strange = random.pick(STRANGE);
-    switch (random.below(9)) {
+    switch (random.below(12)) {
       case 0:
         return { ...frame, turn: random.below(8 * 200) };
       case 1:
@@ -132,6 +147,12 @@ export class LinkGenerator {
         return { ...frame, items: [{ ...items[0]!, ahead: random.pick([1, -1, 16, strange]) }] };
       case 7:
         return { ...frame, items: [{ ...items[0]!, spoil: [[random.below(18), strange]] }] };
+      case 8:
+        return { ...frame, items: [{ ...items[0]!, spoil: [[0, strange]] }] };
+      case 9:
+        return { ...frame, items: [{ ...items[0]!, spoil: [[1, random.below(3)]] }] };
+      case 10:
+        return { do: 'head', length: random.pick([0, 4, 3, 65_537, 65_540, -4, 0x7fff_fffc]) };
       default:
         return { do: 'noise', bytes: this.#noise() };
     }

@@ -2,9 +2,11 @@
  * What a hostile guest may send over a link, as steps of plain JSON: frames with right checksums and
  * wrong contents, damaged ones, noise. Between them the guest keeps count like an honest one.
  */
+import { crc32 } from 'node:zlib';
 import {
   Command,
   DESCRIPTOR,
+  FRAME,
   FRAME_ITEM,
   FrameKind,
   PAGE_BYTES,
@@ -15,6 +17,7 @@ import {
 } from '../../../emulator/protocol/layout.js';
 import { type Frame, FrameReader, FrameWriter } from '../../../emulator/transport/frame.js';
 
+const frameWords = wordsOf(FRAME);
 const descriptor = wordsOf(DESCRIPTOR);
 const item = wordsOf(FRAME_ITEM);
 const reply = wordsOf(REPLY);
@@ -53,8 +56,10 @@ export type LinkStep =
     }
   | { readonly do: 'hello'; readonly epoch: number; readonly version: number }
   | { readonly do: 'noise'; readonly bytes: readonly number[] }
-  /** The host takes in what has come, serves and sends. */
-  | { readonly do: 'serve' }
+  /** A frame's header, with a right checksum and no frame behind it. */
+  | { readonly do: 'head'; readonly length: number }
+  /** The host takes in what has come, serves and sends. `lose`: that does not arrive. */
+  | { readonly do: 'serve'; readonly lose: boolean }
   /** A frame has begun, and time passes. */
   | { readonly do: 'giveUp' }
   /** The machine goes, and another one comes. */
@@ -78,7 +83,8 @@ export class LinkHalfHonestGuest {
   /** The host may be made to send again what has gone meanwhile. */
   #rewound = false;
   #puts = 0;
-  #credits = 0;
+  /** Puts that the host let so far. */
+  credits = 0;
 
   constructor(queueCount: number, queueEntries: number) {
     this.#queueEntries = queueEntries;
@@ -87,13 +93,15 @@ export class LinkHalfHonestGuest {
     this.#marks = Array.from({ length: queueCount }, () => new Int32Array(queueEntries));
   }
 
-  /** The bytes of a step that sends some. */
+  /** The bytes of a step that sends some, whole. */
   bytesOf(step: LinkStep): Uint8Array {
     switch (step.do) {
       case 'hello':
         return this.#hello(step.epoch, step.version);
       case 'noise':
         return Uint8Array.from(step.bytes);
+      case 'head':
+        return this.#head(step.length);
       case 'frame':
         return this.#frame(step);
       default:
@@ -108,12 +116,20 @@ export class LinkHalfHonestGuest {
     return this.#writer.finish({ kind: FrameKind.HELLO, epoch });
   }
 
+  #head(length: number): Uint8Array {
+    const bytes = this.#writer.finish({ kind: FrameKind.OPERATIONS, epoch: this.epoch }).slice();
+    const words = new Int32Array(bytes.buffer);
+    words[frameWords.length] = length;
+    words[frameWords.head_crc] = crc32(bytes.subarray(0, 4 * frameWords.head_crc));
+    return bytes;
+  }
+
   #begin(epoch: number): void {
     this.epoch = epoch;
     this.sent.fill(0);
     this.taken.fill(0);
     this.#puts = 0;
-    this.#credits = 0;
+    this.credits = 0;
     this.#rewound = false;
   }
 
@@ -130,8 +146,6 @@ export class LinkHalfHonestGuest {
     const whole = writer.finish({ kind, epoch: epoch === 0 ? this.epoch : epoch });
     const fewer = step.grow < 0 && whole.length + 4 * step.grow >= 32;
     const bytes = fewer ? this.#cut(whole, step) : whole;
-    if (turn !== -1) bytes[(turn >>> 3) % bytes.length]! ^= 1 << (turn & 7);
-    if (kind === FrameKind.GOODBYE && honest) this.epoch = 0;
     return bytes;
   }
 
@@ -151,7 +165,7 @@ export class LinkHalfHonestGuest {
     const full = (sequence - this.taken[queue]!) >>> 0 >= this.#queueEntries;
     if (full && !greedy) return;
     const wanted = each.command === Command.PUT_PAGE;
-    const isPut = wanted && (greedy || ((this.#credits - this.#puts) | 0) > 0);
+    const isPut = wanted && (greedy || ((this.credits - this.#puts) | 0) > 0);
     const writer = this.#writer;
     if (writer.room < 4 * (ITEM_WORDS + 16 + PAGE_WORDS)) return;
     const words = new Int32Array(ITEM_WORDS + 16);
@@ -182,6 +196,11 @@ export class LinkHalfHonestGuest {
 
   // --- From the host ----------------------------------------------------------------------------
 
+  /** What the host sent did not arrive: it is asked for again some time. */
+  lose(): void {
+    this.#rewound = true;
+  }
+
   /** Takes in a frame of the host's. @returns what is wrong with it */
   receive(bytes: Uint8Array): string | undefined {
     this.#reader.space.set(bytes);
@@ -193,7 +212,7 @@ export class LinkHalfHonestGuest {
     if (frame.epoch !== this.epoch) {
       return frame.kind === FrameKind.WELCOME ? undefined : `a frame of life ${frame.epoch}`;
     }
-    this.#credits = frame.credits;
+    this.credits = frame.credits;
     return this.#takeIn(frame, words);
   }
 

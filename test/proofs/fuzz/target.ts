@@ -319,7 +319,7 @@ export class Target implements Disposable {
     this.#check(words[at + reply.epoch] === this.#hostEpoch, what);
     const head = words[this.guest.queueWord(queue, queueControl.head)]! >>> 0;
     this.#check(this.#rules.fault !== 0 || head === this.#rules.heads[queue], what);
-    if (expected.slot === -1) return;
+    // No slot is told where none is given: -1.
     const slot = expected.slot | (expected.granted ? 0x8000_0000 : 0);
     this.#check(words[at + reply.slot] === slot, what);
   }
@@ -341,7 +341,9 @@ export class Target implements Disposable {
       const wrong = rules.evict(slot);
       this.#check(wrong === undefined, () => wrong!);
     }
-    const full = client.freeSlots === 0 || this.#quota.taken >= this.#quota.limit;
+    const { taken, limit } = this.#quota;
+    this.#check(count === 0 || taken <= limit, () => `granted to ${taken} pages of ${limit}`);
+    const full = client.freeSlots === 0 || taken >= limit;
     this.#check(full || !rules.isServed, () => `${client.freeSlots} slots free and none granted`);
   }
 
