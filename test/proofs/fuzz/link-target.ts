@@ -243,7 +243,7 @@ export class LinkTarget {
     const faults = this.faults.length;
     const expected = rules.expect();
     const served = session.serve();
-    this.descriptors += served + this.faults.length - faults;
+    this.descriptors += (expected.begins ? 0 : served) + this.faults.length - faults;
     this.#check(served === expected.served, () => `served ${served}, not ${expected.served}`);
     const fault = session.isFaulted ? this.faults.at(-1) : 0;
     this.#check(fault === rules.fault, () => `cut off for ${fault}, not ${rules.fault}`);

@@ -17,6 +17,7 @@ import {
   wordsOf,
 } from '../../../emulator/protocol/layout.js';
 import { Session } from '../../../emulator/session/session.js';
+import { Count } from '../../../emulator/session/session-counters.js';
 import { SessionRecord } from '../../../emulator/session/session-record.js';
 import { TmemClient } from '../../../emulator/store/client.js';
 import { PageQuota } from '../../../emulator/store/quota.js';
@@ -62,7 +63,7 @@ export class Target implements Disposable {
   readonly guest: HalfHonestGuest;
   /** Faults that the guest was cut off for, of all its lives. */
   readonly faults: number[] = [];
-  /** Descriptors that the host took off a queue. */
+  /** Descriptors that the host carried out, and words that it cut the guest off for. */
   descriptors = 0;
   readonly #plan: TargetPlan;
   readonly #isRaced: boolean;
@@ -259,12 +260,14 @@ export class Target implements Disposable {
     const expected = this.#exact ? this.#rules.expect() : undefined;
     this.#rings.length = 0;
     const faults = this.faults.length;
+    const { counters } = this.#record;
+    const operations = counters[Count.operations]!;
     const wasFaulted = this.#session.isFaulted;
     const served = this.#run(() => this.#session.serve(), races, dieAfter) ?? 0;
     for (const { word } of races) this.#noteSlotWord(word);
     const told = this.faults.length - faults;
     this.#serves += 1;
-    this.descriptors += served + told;
+    this.descriptors += counters[Count.operations]! - operations + told;
     const most = this.geometry.queueCount * this.geometry.queueEntries;
     this.#check(served <= most, () => `${served} operations in one call, of at most ${most}`);
     this.#check(!wasFaulted || (served === 0 && told === 0), () => 'served after it was cut off');
