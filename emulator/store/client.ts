@@ -52,7 +52,6 @@ export class TmemClient {
   readonly #free: Int32Array;
   #freeCount = 0;
   #grantedCount = 0;
-  #version = 0;
   #clockHand = 0;
   #ephemeralPages = 0;
   #redoing = false;
@@ -107,15 +106,13 @@ export class TmemClient {
     const object = this.slots.object(slot);
     const pool = object >= 0 && object < this.#objects.capacity ? this.#objects.poolOf(object) : -1;
     if (!this.#pools.isLive(pool)) return false;
-    const version = this.slots.version(slot);
     const index = this.slots.index(slot);
     const rival = this.#pages.find(object, index);
-    if (rival !== -1 && ((version - this.slots.version(rival)) | 0) <= 0) return false;
+    if (rival !== -1 && !this.slots.isNewer(slot, rival)) return false;
     if (rival !== -1) this.#dropSlot(rival, object);
     else if (this.#objects.pageCounts[object] === 0) this.#countObject(pool, 1);
     this.#link(slot, object, index);
     this.#quota.take();
-    if (((version - this.#version) | 0) > 0) this.#version = version;
     return true;
   }
 
@@ -266,8 +263,7 @@ export class TmemClient {
   }
 
   #store(object: number, index: number, slot: number, old: number, stats: PoolStats): void {
-    this.#version = (this.#version + 1) | 0;
-    this.slots.commit(slot, object, index, this.#version);
+    this.slots.commit(slot, object, index, old);
     this.#grantedCount -= 1;
     this.#link(slot, object, index);
     if (old !== -1) {

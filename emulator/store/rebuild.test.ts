@@ -211,6 +211,26 @@ describe('a rebuilt store', () => {
     }
   });
 
+  it('a page that was put 2^31 puts before its duplicate loses against it', () => {
+    const { state, client } = filled();
+    const words = new Int32Array(state).subarray(-SLOTS * 4);
+    client.get(0, OBJECTS[0]!, 1);
+    // The pages of a store that has run for a day: one of long ago, one of now.
+    words[client.gotSlot * 4 + 3] = -100;
+    client.get(0, OBJECTS[0]!, 0);
+    words[client.gotSlot * 4 + 3] = 0x7fff_ffff;
+    const next = new TmemClient({ slotCount: SLOTS, state });
+    const slot = next.grant();
+    const copies = record(state, () => next.put(0, OBJECTS[0]!, 1, slot));
+    const both = copies.filter((copy) => usedIn(copy) === 5);
+    expect(both.length).toBeGreaterThan(0);
+    for (const copy of both) {
+      const again = fresh(copy);
+      again.get(0, OBJECTS[0]!, 1);
+      expect(again.gotSlot).toBe(slot);
+    }
+  });
+
   it('is empty over zeroed memory', () => {
     const client = rebuilt(new ArrayBuffer(TmemClient.stateBytes(SLOTS)));
     expect(client.freeSlots).toBe(SLOTS);

@@ -4,8 +4,8 @@
  *
  * A record is four 32-bit words: state, object, index, version. The state word is written last,
  * by one atomic store, so that a record read after a crash is either whole or not there. Of two
- * USED records of one page, which a crash within a duplicate put can leave, the one with the
- * newer version holds. The caller owns the memory (`words`); it may be a mapped file that
+ * USED records of one page, which a crash within a duplicate put can leave, the one whose version
+ * follows the other's holds. The caller owns the memory (`words`); it may be a mapped file that
  * outlives the process.
  */
 
@@ -48,7 +48,12 @@ export class SlotTable {
     return this.#words[slot * RECORD_WORDS + 2]! >>> 0;
   }
 
-  version(slot: number): number {
+  /** Of two slots that hold the same page: whether the one replaces the other. */
+  isNewer(slot: number, other: number): boolean {
+    return ((this.#version(slot) - this.#version(other)) | 0) > 0;
+  }
+
+  #version(slot: number): number {
     return this.#words[slot * RECORD_WORDS + 3]!;
   }
 
@@ -56,12 +61,15 @@ export class SlotTable {
     Atomics.store(this.#words, slot * RECORD_WORDS, state);
   }
 
-  /** Makes `slot` hold page `index` of `object`: the commit of a put. */
-  commit(slot: number, object: number, index: number, version: number): void {
+  /**
+   * Makes `slot` hold page `index` of `object`, in place of the slot `replaced` (-1 for none): the
+   * commit of a put.
+   */
+  commit(slot: number, object: number, index: number, replaced: number): void {
     const at = slot * RECORD_WORDS;
     this.#words[at + 1] = object;
     this.#words[at + 2] = index | 0;
-    this.#words[at + 3] = version;
+    this.#words[at + 3] = replaced === -1 ? 0 : this.#version(replaced) + 1;
     Atomics.store(this.#words, at, SlotState.USED);
   }
 }

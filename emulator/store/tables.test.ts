@@ -20,9 +20,9 @@ function objectWords(capacity: number): Int32Array {
 describe('SlotTable', () => {
   it('keeps a record whole, its index unsigned', () => {
     const slots = slotTable(4);
-    slots.commit(2, 7, 0xffff_fffe, -3);
+    slots.commit(2, 7, 0xffff_fffe, -1);
     expect(slots.state(2)).toBe(SlotState.USED);
-    expect([slots.object(2), slots.index(2), slots.version(2)]).toEqual([7, 0xffff_fffe, -3]);
+    expect([slots.object(2), slots.index(2)]).toEqual([7, 0xffff_fffe]);
     expect(slots.state(1)).toBe(SlotState.FREE);
     expect(slots.state(3)).toBe(SlotState.FREE);
     slots.setState(2, SlotState.GRANTED);
@@ -40,8 +40,19 @@ describe('SlotTable', () => {
       },
     });
     // The last store is atomic, which a proxy cannot carry: it throws after all plain stores.
-    expect(() => new SlotTable(watched, 1).commit(0, 1, 2, 3)).toThrow(TypeError);
+    expect(() => new SlotTable(watched, 1).commit(0, 1, 2, -1)).toThrow(TypeError);
     expect(writes).toEqual(['word 1, state 0', 'word 2, state 0', 'word 3, state 0']);
+  });
+
+  it('knows which of two records of a page is the newer, however often it was replaced', () => {
+    const words = new Int32Array(SlotTable.bytesFor(2) / 4);
+    const slots = new SlotTable(words, 2);
+    for (const version of [0, 0x7fff_fffe, 0x7fff_ffff, -0x8000_0000, -1]) {
+      slots.commit(0, 1, 2, -1);
+      words[3] = version;
+      slots.commit(1, 1, 2, 0);
+      expect([slots.isNewer(1, 0), slots.isNewer(0, 1)]).toEqual([true, false]);
+    }
   });
 
   it('refuses memory that is too small', () => {
@@ -145,7 +156,7 @@ describe('PageIndex', () => {
             free.push(known);
           } else if (free.length > 0) {
             const slot = free.pop()!;
-            slots.commit(slot, object, index, 0);
+            slots.commit(slot, object, index, -1);
             pages.set(object, index, slot);
             model.set(key, slot);
           }
@@ -164,9 +175,9 @@ describe('PageIndex', () => {
   it('points a page at another slot in place', () => {
     const slots = slotTable(4);
     const pages = new PageIndex(slots);
-    slots.commit(0, 5, 9, 1);
+    slots.commit(0, 5, 9, -1);
     pages.set(5, 9, 0);
-    slots.commit(3, 5, 9, 2);
+    slots.commit(3, 5, 9, 0);
     pages.set(5, 9, 3);
     expect(pages.find(5, 9)).toBe(3);
     pages.remove(5, 9);
