@@ -201,6 +201,11 @@ export class FakeGuest {
     return this.#hand.take();
   }
 
+  /** Takes into the hand a slot that came with the answer to a raw get (section 6). */
+  addCredit(slot: number): void {
+    this.#hand.add(slot);
+  }
+
   get(pool: number, oid: ObjectId, index: number): GetResult {
     const queue = this.queueOf(pool, oid, index);
     const reply = this.submit(queue, { command: Command.GET_PAGE, pool, oid, index });

@@ -2,6 +2,7 @@
  * All proofs, in the order of `npm run prove -- --help`.
  */
 import { fuzz } from './fuzz/proof.js';
+import { ringModel, storeModel } from './model/proof.js';
 import type { Proof } from './proof.js';
 
-export const PROOFS: readonly Proof[] = [fuzz];
+export const PROOFS: readonly Proof[] = [fuzz, storeModel, ringModel];
