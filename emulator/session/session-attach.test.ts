@@ -182,6 +182,17 @@ describe('restart and close', () => {
     expect(guest.newPool(0)).toBe(0);
   });
 
+  it('goes on refusing when another machine comes', () => {
+    const { guest, session } = createLoopback();
+    guest.attach(1);
+    session.refusePuts(true);
+    session.restart(0xbeef);
+    expect(guest.peekHeader('refuse')).toBe(1);
+    guest.attach(2);
+    expect(guest.put(guest.newPool(PoolFlag.PERSIST), OID, 0, pageOf(1))).toBe(-12);
+    expect(session.counters.puts).toBe(0);
+  });
+
   it('says DOWN and rings every queue when it closes; the guest then puts nothing', () => {
     const { guest, session, rings } = createLoopback({ queueCount: 2 });
     guest.attach(1);

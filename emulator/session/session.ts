@@ -141,6 +141,7 @@ export class Session {
     words[header.host_peer] = this.#options.hostPeer;
     words[header.host_epoch] = this.#hostEpoch;
     words[header.fault] = this.#record.fault;
+    words[header.refuse] = this.#record.refuse ? 1 : 0;
     const state = this.#faulted ? HostState.FAULTED : HostState.READY;
     Atomics.store(words, header.host_state, state);
     Atomics.store(words, header.magic_lo, MAGIC_LO);
@@ -202,7 +203,6 @@ export class Session {
     for (let queue = 0; queue < this.#heads.length; queue += 1) this.#publishHead(queue);
     Atomics.store(words, header.credit_tail, record.creditTail | 0);
     Atomics.store(words, header.session_epoch, this.#guestEpoch);
-    Atomics.store(words, header.refuse, record.refuse ? 1 : 0);
     // Odd and rung for, or even: the guest must ring for the next sleep.
     record.sleepCount = (record.sleepCount + 2) & ~1;
     Atomics.store(words, header.host_sleep, record.sleepCount | 0);
