@@ -366,6 +366,19 @@ describe('a session that dies anywhere in', () => {
     }
   });
 
+  it('a machine that is gone is not served anew', () => {
+    const scene = new Scene();
+    const before = copied(scene.life.memories);
+    const batches = record(scene.life.memories, () => scene.life.session.restart(6));
+    for (const batch of batches) {
+      const life = begin(copied(before), 'accept', true);
+      while (life.session.serve() !== 0);
+      if (batch !== batches[0]) expect(life.client.pools()).toEqual([]);
+      expect(life.session.isFaulted).toBe(false);
+      apply(before, batch);
+    }
+  });
+
   it('a new life of the guest has nothing of the old one', () => {
     const scene = new Scene();
     scene.guest.announce(EPOCH + 1);

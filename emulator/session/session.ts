@@ -164,6 +164,8 @@ export class Session {
    * read or write, and waits for the next one as a new host life.
    */
   restart(hostEpoch: number): void {
+    // Whoever takes over from here on must not serve the dead machine's life anew.
+    Atomics.store(this.#words, header.guest_state, GuestState.DETACHED);
     this.#forgetGuest();
     this.#options.region.scrub();
     this.#beginLife(hostEpoch);
