@@ -11,6 +11,7 @@ import {
   createLoopback,
   FakeGuest,
   FakeGuestError,
+  headerOffset,
   type Loopback,
   type RawDescriptor,
 } from '../testing/index.js';
@@ -251,6 +252,33 @@ describe('operations that XSA-15 was about', () => {
     }
     expect(loop.session.counters.unknownCommands).toBe(5);
     expect(loop.guest.get(0, OID, 0).result).toBe(1);
+  });
+});
+
+describe('a life that ends while its words are looked at', () => {
+  /** Runs `change` in the host's `turn`th look at one of the guest's two words. */
+  function atLook(turn: number, change: () => void): void {
+    const { load } = Atomics;
+    const watched = [headerOffset('guest_epoch') / 4, headerOffset('guest_state') / 4];
+    let looks = 0;
+    vi.spyOn(Atomics, 'load').mockImplementation(((words: Int32Array, at: number) => {
+      if (watched.includes(at)) looks += 1;
+      if (watched.includes(at) && looks === turn) {
+        vi.restoreAllMocks();
+        change();
+      }
+      return load(words, at);
+    }) as typeof Atomics.load);
+  }
+
+  it.each([1, 2, 3, 4, 5, 6])('is no fault, whichever look it is (%i)', (turn) => {
+    const { loop } = attached();
+    const { guest, session } = loop;
+    guest.poke(guest.queueOffset(1, 'tail'), 0x7777);
+    atLook(turn, () => guest.announce(0x4321));
+    for (let look = 0; look < 4; look += 1) session.serve();
+    expect(loop.faults).toEqual([]);
+    expect(guest.peekHeader('session_epoch')).toBe(0x4321);
   });
 });
 

@@ -252,10 +252,15 @@ export class Session {
     return served;
   }
 
-  /** Epoch of the life that the guest asks to be served, 0 when it is detached. */
+  /**
+   * Epoch of the life that the guest asks to be served, 0 when it is detached. Looks twice at the
+   * epoch: between two looks one life may end and the next be ATTACHED.
+   */
   #askedEpoch(): number {
-    const epoch = Atomics.load(this.#words, header.guest_epoch) >>> 0;
-    return Atomics.load(this.#words, header.guest_state) === GuestState.ATTACHED ? epoch : 0;
+    const words = this.#words;
+    const epoch = Atomics.load(words, header.guest_epoch) >>> 0;
+    if (Atomics.load(words, header.guest_state) !== GuestState.ATTACHED) return 0;
+    return Atomics.load(words, header.guest_epoch) >>> 0 === epoch ? epoch : 0;
   }
 
   /**
