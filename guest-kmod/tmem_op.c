@@ -247,6 +247,20 @@ int tmem_get_page(struct tmem_device *dev, const struct tmem_key *key, struct pa
 	return 1;
 }
 
+/*
+ * Refuses a put of which the host hears nothing: the page that was there before, if any, must be
+ * gone all the same. May sleep. Returns -ENOMEM, or why that is not so.
+ */
+static int tmem_refuse_raw(struct tmem_device *dev, const struct tmem_key *key)
+{
+	struct tmem_descriptor descriptor;
+	int ret;
+
+	tmem_describe(&descriptor, TMEM_CMD_FLUSH_PAGE, key);
+	ret = tmem_call(dev, key, &descriptor, msecs_to_jiffies(READ_ONCE(tmem_put_timeout_ms)));
+	return ret < 0 ? ret : -ENOMEM;
+}
+
 /* As tmem_put_page(), but the slot is not ours to read later, and the answer is the host's own. */
 static int tmem_put_raw(struct tmem_device *dev, const struct tmem_key *key, struct page *page)
 {
@@ -259,7 +273,7 @@ static int tmem_put_raw(struct tmem_device *dev, const struct tmem_key *key, str
 
 	if (!tmem_accepts_puts(dev) || tmem_queue_is_stalled(queue) ||
 	    !tmem_credit_take(dev, &slot))
-		return -ENOMEM;
+		return tmem_refuse_raw(dev, key);
 	memcpy(tmem_slot(dev, slot), page_address(page), PAGE_SIZE);
 	tmem_describe(&descriptor, TMEM_CMD_PUT_PAGE, key);
 	descriptor.slot = cpu_to_le32(slot);

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const MS_MAX = 60_000;
 const EPERM = -1;
+const ENOMEM = -12;
 const ENODEV = -19;
 const ENOSYS = -38;
 const EOPNOTSUPP = -95;
@@ -66,6 +67,17 @@ describe('a persistent pool', () => {
     expect(await ctl(`put ${pool} 1 0 --fill 1`)).toBe(ENODEV);
     expect((await guest.store!.stats()).pagesUsed).toBe(0);
   });
+});
+
+it('a put that is refused without a word leaves no older page', async () => {
+  const pool = await ctl('new-pool --persistent');
+  expect(await ctl(`put ${pool} 1 0 --fill 7`)).toBe(1);
+  await guest.store!.refusePuts(true);
+  expect(await ctl(`put ${pool} 1 0 --fill 8`)).toBe(ENOMEM);
+  expect(await ctl(`get ${pool} 1 0`)).toBe(0);
+  expect(await ctl('put 63 1 0 --fill 8')).toBe(ENODEV);
+  await guest.store!.refusePuts(false);
+  expect(await ctl(`destroy-pool ${pool}`)).toBe(1);
 });
 
 it('an ephemeral pool gives a page back once', async () => {
