@@ -335,10 +335,11 @@ static void tmem_cleancache_mend(struct work_struct *work)
 	for (;;) {
 		bool pending = tmem_cleancache_post_pending();
 
-		if (tmem_cleancache_remake())
-			msleep(1000);
-		else if (tmem_ephemeral_reap(tmem_the_device()))
+		/* An answer that is not taken keeps its place, and a pool's end may need that one. */
+		if (tmem_ephemeral_reap(tmem_the_device()))
 			msleep(100);
+		else if (tmem_cleancache_remake())
+			msleep(1000);
 		else if (pending)
 			usleep_range(200, 400);
 		else
