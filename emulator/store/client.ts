@@ -13,6 +13,7 @@ import { PageIndex } from './page-index.js';
 import { type PoolInfo, type PoolStats, PoolTable } from './pool-table.js';
 import { PageQuota } from './quota.js';
 import { Result } from './results.js';
+import type { FillTables } from './secret-hash.js';
 import { SlotState, SlotTable } from './slot-table.js';
 
 const OBJECT_COUNT_MAX = 65536;
@@ -28,6 +29,8 @@ export interface ClientOptions {
    * Slots promised by an earlier client are still with the guest; default: they are taken back.
    */
   readonly keepGranted?: boolean;
+  /** Fills the tables of hashes; default: with what no guest knows (secret-hash.ts). */
+  readonly fillTables?: FillTables;
 }
 
 function objectCapacity(slotCount: number): number {
@@ -73,9 +76,10 @@ export class TmemClient {
     this.#journal = new Journal(new Int32Array(state, 0, Journal.bytes / 4));
     this.#pools = new PoolTable(new Int32Array(state, Journal.bytes, PoolTable.bytes / 4));
     const objectWords = ObjectTable.bytesFor(capacity) / 4;
-    this.#objects = new ObjectTable(new Int32Array(state, objectsAt, objectWords), capacity);
+    const objectRecords = new Int32Array(state, objectsAt, objectWords);
+    this.#objects = new ObjectTable(objectRecords, capacity, options.fillTables);
     this.slots = new SlotTable(new Int32Array(state, slotsAt, slotCount * 4), slotCount);
-    this.#pages = new PageIndex(this.slots);
+    this.#pages = new PageIndex(this.slots, options.fillTables);
     this.#next = new Int32Array(slotCount);
     this.#previous = new Int32Array(slotCount);
     this.#free = new Int32Array(slotCount);

@@ -7,7 +7,7 @@
  * addressing with linear probing, at most half full. The caller owns the record memory.
  */
 
-import { SecretHash } from './secret-hash.js';
+import { type FillTables, SecretHash } from './secret-hash.js';
 
 /** A 192-bit object id as six 32-bit words, least significant first. */
 export type ObjectId = Int32Array;
@@ -24,7 +24,7 @@ export class ObjectTable {
   readonly #words: Int32Array;
   readonly #buckets: Int32Array;
   readonly #mask: number;
-  readonly #hash = new SecretHash(1 + OBJECT_ID_WORDS);
+  readonly #hash: SecretHash;
   readonly #free: Int32Array;
   /** A list of each pool's objects, so that a pool's end costs no more than what it holds. */
   readonly #firsts = new Map<number, number>();
@@ -37,8 +37,9 @@ export class ObjectTable {
     return capacity * RECORD_WORDS * 4;
   }
 
-  constructor(words: Int32Array, capacity: number) {
+  constructor(words: Int32Array, capacity: number, fillTables?: FillTables) {
     if (words.length < capacity * RECORD_WORDS) throw new RangeError('object table: too small');
+    this.#hash = new SecretHash(1 + OBJECT_ID_WORDS, fillTables);
     this.#words = words;
     this.capacity = capacity;
     this.pageCounts = new Int32Array(capacity);

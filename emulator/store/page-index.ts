@@ -5,17 +5,18 @@
  * numbers, at most half full, 8 bytes a slot. Keys are read from the slot table, never stored
  * twice.
  */
-import { SecretHash } from './secret-hash.js';
+import { type FillTables, SecretHash } from './secret-hash.js';
 import type { SlotTable } from './slot-table.js';
 
 export class PageIndex {
   readonly #slots: SlotTable;
   readonly #buckets: Int32Array;
   readonly #mask: number;
-  readonly #hash = new SecretHash(2);
+  readonly #hash: SecretHash;
 
-  constructor(slots: SlotTable) {
+  constructor(slots: SlotTable, fillTables?: FillTables) {
     this.#slots = slots;
+    this.#hash = new SecretHash(2, fillTables);
     const buckets = 2 ** Math.ceil(Math.log2(Math.max(2, slots.count * 2)));
     this.#buckets = new Int32Array(buckets);
     this.#mask = buckets - 1;

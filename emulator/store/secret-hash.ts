@@ -11,12 +11,18 @@ import { randomFillSync } from 'node:crypto';
 
 const BYTES_A_WORD = 4;
 
+export type FillTables = (tables: Int32Array) => unknown;
+
 export class SecretHash {
   readonly #tables: Int32Array;
 
-  /** For keys of up to `words` 32-bit words. */
-  constructor(words: number) {
-    this.#tables = randomFillSync(new Int32Array(words * BYTES_A_WORD * 256));
+  /**
+   * For keys of up to `words` 32-bit words. `fill` fills the tables: only a simulation, which must
+   * do the same again, has them filled with what can be known.
+   */
+  constructor(words: number, fill: FillTables = randomFillSync) {
+    this.#tables = new Int32Array(words * BYTES_A_WORD * 256);
+    fill(this.#tables);
   }
 
   /** The share of the key's word number `place`; a key's hash is the XOR of its words' shares. */
