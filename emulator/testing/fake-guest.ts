@@ -133,12 +133,17 @@ export class FakeGuest {
     this.#wait('to be attached', () => this.peekHeader('session_epoch') === epoch);
   }
 
+  /** Reads the header and checks it: from here on the words of the queues can be told. */
+  probe(): GuestHeader {
+    const region = this.#region;
+    this.#header = readHeader(region, this.#options.barBytes ?? region.memory.byteLength);
+    return this.#header;
+  }
+
   /** The guest's part of `attach`, without the wait. */
   announce(epoch: number): void {
-    const region = this.#region;
-    const header = readHeader(region, this.#options.barBytes ?? region.memory.byteLength);
-    this.#header = header;
-    this.#credits = new GuestCredits(region, header);
+    const header = this.probe();
+    this.#credits = new GuestCredits(this.#region, header);
     this.#epoch = epoch;
     this.#hostEpoch = this.peekHeader('host_epoch');
     this.#rungFor = 0;
