@@ -81,6 +81,34 @@ describe('at once', () => {
     expect(whole(key, 'get', 0, 5)).toBe(false);
   });
 
+  it('a put that is over, nobody knows how, has happened or left no page', () => {
+    for (const seen of [5, NOTHING, 4]) {
+      const key = new KeyHistory();
+      whole(key, 'put', 4, KEPT);
+      expect(key.end(key.begin('put', 5), undefined)).toBe(true);
+      expect(whole(key, 'get', 0, seen)).toBe(seen !== 4);
+    }
+  });
+
+  it('what was never asked for does not happen', () => {
+    const key = new KeyHistory();
+    whole(key, 'put', 4, KEPT);
+    const put = key.begin('put', 5);
+    expect(whole(key, 'get', 0, 4)).toBe(true);
+    expect(key.cancel(put)).toBe(true);
+    expect(whole(key, 'get', 0, 4)).toBe(true);
+    expect(whole(key, 'get', 0, 5)).toBe(false);
+  });
+
+  it('says how many it has room for', () => {
+    const key = new KeyHistory();
+    const open = key.begin('get');
+    while (key.room > 0) whole(key, 'flush', 0, NOTHING);
+    expect(() => key.begin('get')).toThrow(/at once/);
+    expect(key.end(open, NOTHING)).toBe(true);
+    expect(key.room).toBe(16);
+  });
+
   it('what is of another life cannot be seen', () => {
     const key = new KeyHistory();
     whole(key, 'put', 4, KEPT);

@@ -63,6 +63,13 @@ export class KeyHistory {
     return this.#open;
   }
 
+  /** How many more may begin before a moment comes when none is under way. */
+  get room(): number {
+    let room = 0;
+    for (let bit = 0; bit < OPEN_MAX; bit += 1) if ((this.#usedBits & (1 << bit)) === 0) room += 1;
+    return room;
+  }
+
   begin(kind: Kind, value = NOTHING): Operation {
     let bit = 0;
     while ((this.#usedBits & (1 << bit)) !== 0) bit += 1;
@@ -74,10 +81,21 @@ export class KeyHistory {
     return operation;
   }
 
-  /** @returns false when nothing explains what was seen since the last quiet moment */
-  end(operation: Operation, result: number): boolean {
+  /**
+   * @param result undefined: it is over, but nobody heard how it went
+   * @returns false when nothing explains what was seen since the last quiet moment
+   */
+  end(operation: Operation, result: number | undefined): boolean {
     operation.result = result;
     this.#events.push({ operation, ends: true });
+    this.#open -= 1;
+    return this.#open > 0 || this.#check();
+  }
+
+  /** It has not happened and never will. The same answer as `end`. */
+  cancel(operation: Operation): boolean {
+    this.#events = this.#events.filter((event) => event.operation !== operation);
+    this.#usedBits &= ~(1 << operation.bit);
     this.#open -= 1;
     return this.#open > 0 || this.#check();
   }
