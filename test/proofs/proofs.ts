@@ -4,5 +4,6 @@
 import { fuzz } from './fuzz/proof.js';
 import { ringModel, storeModel } from './model/proof.js';
 import type { Proof } from './proof.js';
+import { simulator } from './simulator/proof.js';
 
-export const PROOFS: readonly Proof[] = [fuzz, storeModel, ringModel];
+export const PROOFS: readonly Proof[] = [fuzz, storeModel, ringModel, simulator];
