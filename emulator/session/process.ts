@@ -1,6 +1,7 @@
 /**
  * The store's process: its thread serves the guest, this one passes messages between that thread and
- * the supervisor. It ends when the supervisor does, so that no store is left behind.
+ * the supervisor. Both have loaded their code before they are told to serve, and may wait for long.
+ * It ends when the supervisor does, so that no store is left behind.
  */
 import { createRequire } from 'node:module';
 import { Worker } from 'node:worker_threads';
@@ -18,9 +19,9 @@ interface Handle {
   close(): void;
 }
 
+const worker = new Worker(createRequire(import.meta.url).resolve('#store-worker'));
+
 function serve(setup: StoreSetup): void {
-  const path = createRequire(import.meta.url).resolve('#store-worker');
-  const worker = new Worker(path, { workerData: setup });
   /** The link's socket, ours too; and those that the thread is about to let go of, by request. */
   let link: Handle | undefined;
   const leaving = new Map<number, Handle>();
@@ -39,13 +40,6 @@ function serve(setup: StoreSetup): void {
     // A supervisor that is gone needs no answer.
     if (process.connected) process.send?.(message, undefined, undefined, () => {});
   });
-  worker.on('error', (error) => {
-    process.stderr.write(`the store's thread failed: ${error.stack}\n`);
-    process.exit(EXIT_SOFTWARE);
-  });
-  worker.on('exit', () => {
-    if (process.connected) process.disconnect();
-  });
   process.on('message', (request: StoreRequest, handle: unknown) => {
     if (request.kind !== 'link') {
       pass(request);
@@ -55,13 +49,30 @@ function serve(setup: StoreSetup): void {
     link = handle as Handle | undefined;
     pass({ ...request, fd: link?.fd ?? -1 });
   });
+  process.off('disconnect', endAtOnce);
   process.on('disconnect', () => {
     pass({ id: 0, kind: 'stop' });
     worker.once('exit', () => process.exit(0));
     setTimeout(() => process.exit(0), LEAVE_MS_MAX).unref();
   });
+  worker.postMessage(setup);
 }
 
+/** One that does not serve has nobody to tell. */
+function endAtOnce(): void {
+  process.exit(0);
+}
+
+worker.on('error', (error) => {
+  process.stderr.write(`the store's thread failed: ${error.stack}\n`);
+  process.exit(EXIT_SOFTWARE);
+});
+worker.on('exit', () => {
+  if (process.connected) process.disconnect();
+});
+process.on('disconnect', endAtOnce);
+// It may have gone while this was loading.
+if (!process.connected) endAtOnce();
 process.once('message', (setup) => serve(setup as StoreSetup));
 // A terminal's signals are the supervisor's to act on.
 for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => {});

@@ -201,6 +201,11 @@ export class TmemServer implements AsyncDisposable {
     return this.#store?.pid;
   }
 
+  /** All processes of the store: the one that serves or is about to, and the spare one. */
+  get storePids(): number[] {
+    return this.#store?.pids ?? [];
+  }
+
   /** Counters of store and session, now; once the store is gone, the last ones. */
   async stats(): Promise<StoreStats> {
     try {

@@ -2,14 +2,18 @@
  * The store's process dies, or the one that supervises it does. The children run what is built
  * (`npm run build`).
  */
-import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Lifetime } from '../lifetime.js';
-import { TmemServer } from './server.js';
+import { HostState, PAGE_BYTES } from '../protocol/layout.js';
+import { headerOffset, IvshmemClient } from '../testing/index.js';
+import { SharedRegion } from '../transport/region.js';
+import { DEFAULT_QUEUE_COUNT, TmemServer } from './server.js';
 
 const WAIT_MS_MAX = 20_000;
 const ROOT = join(import.meta.dirname, '../..');
@@ -61,6 +65,16 @@ describe('a store that dies', { timeout: 60_000 }, () => {
     expect(events).toEqual([expect.stringMatching(/SIGKILL\); another took over in \d+ ms$/)]);
   });
 
+  it('along with the spare one is followed all the same', async () => {
+    const { server, events } = await serve();
+    await until('there is a spare one', () => server.storePids.length === 2);
+    const all = server.storePids;
+    for (const pid of all) process.kill(pid, 'SIGKILL');
+    await until('others are there', () => server.storePids.some((pid) => !all.includes(pid)));
+    expect(await server.stats()).toMatchObject({ takeovers: 1 });
+    expect(events.at(-1)).toMatch(/another took over in \d+ ms$/);
+  });
+
   it('again and again with hardly any service is given up', async () => {
     const { server, events } = await serve();
     const killed = new Set<number>();
@@ -77,24 +91,76 @@ describe('a store that dies', { timeout: 60_000 }, () => {
   });
 });
 
-it('a store goes with the process that started it, without a word', async () => {
+/** A process that supervises a store, says what happens, and ends when it is killed. */
+async function supervisor() {
   const script = `
     import { TmemServer } from ${JSON.stringify(join(ROOT, 'dist/emulator/index.js'))};
-    const server = await TmemServer.start({ socketPath: ${JSON.stringify(socketPath)} });
-    process.stdout.write(String(server.storePid));
-    setInterval(() => {}, 1000);`;
+    const say = (line) => process.stdout.write(line + '\\n');
+    const options = { socketPath: ${JSON.stringify(socketPath)}, regionBytes: 2 ** 20 };
+    const server = await TmemServer.start({ ...options, onEvent: say });
+    setInterval(() => say('pids ' + server.storePids.join(' ')), 5);`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', script]);
   lifetime.defer(() => {
     child.kill('SIGKILL');
   });
+  const events: string[] = [];
+  /** The one that serves or is about to, then the spare one. */
+  let stores: number[] = [];
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    if (line.startsWith('pids ')) stores = line.split(' ').slice(1).map(Number);
+    else events.push(line);
+  });
   const errors = text(child.stderr);
-  const store = Number(
-    await new Promise<Buffer>((resolve) => {
-      child.stdout.once('data', resolve);
-    }),
-  );
-  expect(isAlive(store)).toBe(true);
-  child.kill('SIGKILL');
-  await until('the store is gone', () => !isAlive(store));
-  expect(await errors).toBe('');
-}, 60_000);
+  await until('a store serves and one waits', () => stores.length === 2);
+  const machine = lifetime.use(await IvshmemClient.connect(socketPath, DEFAULT_QUEUE_COUNT));
+  const region = lifetime.use(SharedRegion.map(machine.memoryFd, PAGE_BYTES));
+  return {
+    child,
+    events,
+    errors,
+    pids: () => stores,
+    hostState: () => region.load(headerOffset('host_state')),
+    /** Bounds the descriptors that it may have, as prlimit(1) does. */
+    limit: (descriptors: number) =>
+      execFileSync('prlimit', [`--pid=${child.pid}`, `--nofile=${descriptors}:`]),
+    descriptors: () => readdirSync(`/proc/${child.pid}/fd`).length,
+  };
+}
+
+describe('a supervisor', { timeout: 60_000 }, () => {
+  it('that is killed takes all its stores along, without a word', async () => {
+    const { child, errors, pids, hostState } = await supervisor();
+    const left = pids();
+    child.kill('SIGKILL');
+    await until('the stores are gone', () => !left.some(isAlive));
+    expect(hostState()).toBe(HostState.DOWN);
+    expect(await errors).toBe('');
+  });
+
+  it('that can start no store says so, tries again, and gives up in the end', async () => {
+    const { events, pids, hostState, limit, descriptors } = await supervisor();
+    events.length = 0;
+    limit(descriptors());
+    process.kill(pids()[0]!, 'SIGKILL');
+    await until('the spare one serves, and there is none', () => events.length === 2);
+    expect(events[0]).toMatch(/^the store died \(SIGKILL\); another took over in \d+ ms$/);
+    expect(events[1]).toMatch(/^the spare store is gone \(spawn .* EMFILE\)$/);
+
+    process.kill(pids()[0]!, 'SIGKILL');
+    await until('it says that none starts', () => events.length === 3);
+    const none =
+      /^the store died \(SIGKILL\) and no other starts \(spawn .* EMFILE\): trying again$/;
+    expect(events[2]).toMatch(none);
+    expect(hostState()).toBe(HostState.DOWN);
+    limit(1024);
+    await until('a store serves and one waits', () => pids().length === 2);
+    expect(events[3]).toMatch(/another took over in \d+ ms$/);
+    expect(hostState()).toBe(HostState.READY);
+
+    limit(descriptors());
+    for (const pid of pids()) process.kill(pid, 'SIGKILL');
+    await until('it gives up', () => /^the store died \(spawn .* EMFILE\)$/.test(events.at(-1)!));
+    expect(hostState()).toBe(HostState.DOWN);
+    expect(events.filter((line) => line.includes('no other starts'))).toHaveLength(2);
+  });
+});

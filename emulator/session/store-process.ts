@@ -1,29 +1,34 @@
 /**
- * The store's process, seen from the one that supervises it: starts it, talks to it, and starts
- * another one that takes over when it dies.
+ * The store, seen from the process that supervises it: starts it, talks to it, and has another one
+ * take over when it dies.
  *
- * Whatever the store must not lose lies in memory files whose descriptors the supervisor holds.
- * While none serves, the shared header says so: the guest refuses its own puts and its gets wait.
- * The caller owns the descriptors and keeps them open until this is disposed.
+ * Whatever the store must not lose lies in memory files whose descriptors the supervisor holds. While
+ * none serves, the shared header says so: the guest refuses its own puts and its gets wait. Beside
+ * the process that serves, a spare one has loaded its code and waits, since that is most of what a
+ * start takes. The caller owns the descriptors and keeps them open until this is disposed.
  */
-import { type ChildProcess, fork } from 'node:child_process';
-import { createRequire } from 'node:module';
+import { setTimeout as delay } from 'node:timers/promises';
 import { ringEventFd } from '../native/libc.js';
 import { HEADER, HostState, wordsOf } from '../protocol/layout.js';
 import type { SharedRegion } from '../transport/region.js';
 import type { StoreMessage, StoreRequest, StoreSetup, StoreStats } from './messages.js';
+import { type Settled, settled } from './settled.js';
+import { StoreChild } from './store-child.js';
 
 const header = wordsOf(HEADER);
 
-/** For a store to be there, and for one to end by itself. */
-const START_MS_MAX = 20_000;
+/** For a store to end by itself. */
 const STOP_MS_MAX = 5_000;
 const REQUEST_MS_MAX = 10_000;
-/** Descriptors below are the standard streams and the channel of messages. */
-const FIRST_FD = 4;
-/** Deaths in a row, each of a store that had hardly served, that are no accident. */
-const DEATHS_MAX = 8;
+/** A store that served for less has hardly served. */
 const SOON_MS = 30;
+/** Stores in a row that did not start, or had hardly served when they died: no accident. */
+const FAILURES_MAX = 8;
+/**
+ * Before a store is started after two or more that could not be, doubled each time: some 13 s until
+ * it is given up, within the time that a guest's get waits.
+ */
+const RETRY_MS = 100;
 
 /** `code` STORE_GONE: the store has ended for good; nothing answers any more. */
 export class StoreGoneError extends Error {
@@ -50,54 +55,24 @@ export interface StoreProcessOptions {
   readonly onEvent: (line: string) => void;
 }
 
-/** A promise, and what settles it. */
-interface Settled<T> {
-  readonly promise: Promise<T>;
-  readonly resolve: (value: T) => void;
-  readonly reject: (error: Error) => void;
-}
-
-function settled<T>(): Settled<T> {
-  let resolve: (value: T) => void = () => {};
-  let reject: (error: Error) => void = () => {};
-  const promise = new Promise<T>((yes, no) => {
-    resolve = yes;
-    reject = no;
-  });
-  return { promise, resolve, reject };
-}
-
 interface Pending {
   readonly request: StoreRequest;
   readonly handle: unknown;
   readonly answer: Settled<StoreStats>;
 }
 
-/** The setup as the child sees it, with its descriptors from FIRST_FD on, and those in order. */
-function renumbered(setup: StoreSetup): { setup: StoreSetup; fds: number[] } {
-  const { regionFd, stateFd, doorbellFd, controlFd, vectorFds } = setup;
-  const fds = [regionFd, stateFd, doorbellFd, controlFd, ...vectorFds];
-  const [region, state, doorbell, control, ...vectors] = fds.map((_, place) => FIRST_FD + place);
-  const own = {
-    regionFd: region!,
-    stateFd: state!,
-    doorbellFd: doorbell!,
-    controlFd: control!,
-    vectorFds: vectors,
-  };
-  return { setup: { ...setup, ...own }, fds };
-}
-
 export class StoreProcess implements AsyncDisposable {
   readonly #options: StoreProcessOptions;
   readonly #pending = new Map<number, Pending>();
+  readonly #stop = new AbortController();
   #setup: StoreSetup;
-  #child: ChildProcess | undefined;
-  #exited: Promise<void> = Promise.resolve();
+  /** The one that serves, or is about to. */
+  #child: StoreChild | undefined;
+  #spare: StoreChild | undefined;
+  #takingOver: Promise<void> = Promise.resolve();
   #nextRequest = 1;
-  #deaths = 0;
+  #failures = 0;
   #servesSince: number | undefined;
-  #stopping = false;
   #gone: StoreGoneError | undefined;
 
   private constructor(options: StoreProcessOptions) {
@@ -108,13 +83,10 @@ export class StoreProcess implements AsyncDisposable {
   /** @throws StoreGoneError when it does not start */
   static async start(options: StoreProcessOptions): Promise<StoreProcess> {
     const store = new StoreProcess(options);
-    try {
-      await store.#spawn(false);
-      return store;
-    } catch (error) {
-      await store[Symbol.asyncDispose]();
-      throw error;
-    }
+    const failure = await store.#serve(false);
+    if (failure === undefined) return store;
+    await store[Symbol.asyncDispose]();
+    throw new StoreGoneError(`the store ended before it served: ${failure}`);
   }
 
   /** Of the process that serves now; undefined while none does. */
@@ -122,65 +94,87 @@ export class StoreProcess implements AsyncDisposable {
     return this.#servesSince === undefined ? undefined : this.#child?.pid;
   }
 
-  /** Starts a process and waits until it serves. */
-  async #spawn(takeOver: boolean): Promise<void> {
-    const { setup, fds } = renumbered({ ...this.#setup, takeOver });
-    const path = createRequire(import.meta.url).resolve('#store-process');
-    const child = fork(path, [], {
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc', ...fds],
-      execArgv: [],
-      serialization: 'advanced',
-    });
-    this.#child = child;
-    child.send(setup, () => {});
-    const ready = settled<void>();
-    const timer = setTimeout(() => child.kill('SIGKILL'), START_MS_MAX);
-    child.on('message', (message: StoreMessage) => {
-      if ('ready' in message) ready.resolve();
-      else this.#receive(message);
-    });
-    child.on('error', () => child.kill('SIGKILL'));
-    this.#exited = new Promise((resolve) => {
-      child.on('exit', (code, signal) => {
-        ready.reject(new StoreGoneError(`the store ended before it served: ${signal ?? code}`));
-        resolve();
-      });
-    });
-    try {
-      await ready.promise;
-    } finally {
-      clearTimeout(timer);
-    }
-    this.#servesSince = performance.now();
-    child.on('exit', (code, signal) => this.#died(`${signal ?? `exit code ${code}`}`));
-    for (const { request, handle } of this.#pending.values()) this.#send(request, handle);
+  /** Of all processes there are: the one that serves or is about to, and the spare one. */
+  get pids(): number[] {
+    return [this.#child?.pid, this.#spare?.pid].filter((pid) => pid !== undefined);
   }
 
-  /** The store is gone, perhaps before it served. */
+  #fork(): StoreChild {
+    return new StoreChild(this.#setup, (message) => this.#receive(message));
+  }
+
+  /** Has a process serve, and a spare one wait. @returns why it does not */
+  async #serve(takeOver: boolean): Promise<string | undefined> {
+    const child = this.#spare ?? this.#fork();
+    this.#spare = undefined;
+    this.#child = child;
+    if (!(await child.serve({ ...this.#setup, takeOver }))) {
+      this.#child = undefined;
+      return child.ended;
+    }
+    this.#servesSince = performance.now();
+    child.ended.then((how) => this.#died(how));
+    for (const { request, handle } of this.#pending.values()) this.#send(request, handle);
+    if (this.#options.mayTakeOver && !this.#isStopping) this.#keepSpare();
+    return undefined;
+  }
+
+  /** One that ends while it waits is not missed until it is needed. */
+  #keepSpare(): void {
+    const spare = this.#fork();
+    this.#spare = spare;
+    spare.ended.then((how) => {
+      if (this.#spare !== spare) return;
+      this.#spare = undefined;
+      if (!this.#isStopping) this.#options.onEvent(`the spare store is gone (${how})`);
+    });
+  }
+
+  get #isStopping(): boolean {
+    return this.#stop.signal.aborted;
+  }
+
+  /** The store that served is gone. */
   #died(how: string): void {
-    const served = this.#servesSince;
+    const served = performance.now() - this.#servesSince!;
     this.#child = undefined;
     this.#servesSince = undefined;
-    if (this.#stopping) return;
+    if (this.#isStopping) return;
     Atomics.store(this.#options.region.words, header.host_state, HostState.DOWN);
-    const soon = served === undefined || performance.now() - served < SOON_MS;
-    this.#deaths = soon ? this.#deaths + 1 : 0;
-    if (!this.#options.mayTakeOver || this.#deaths > DEATHS_MAX) {
-      this.#fail(new StoreGoneError(`the store died (${how})`));
-      return;
-    }
+    this.#failures = served < SOON_MS ? this.#failures + 1 : 0;
+    this.#takingOver = this.#replace(how);
+  }
+
+  /** Starts one store after the other until one serves, or gives up. */
+  async #replace(how: string): Promise<void> {
     const clock = performance.now();
-    this.#spawn(true).then(
-      () => {
+    let last = how;
+    for (let starts = 0; this.#options.mayTakeOver && this.#failures <= FAILURES_MAX; starts += 1) {
+      if (starts === 2) {
+        this.#options.onEvent(
+          `the store died (${how}) and no other starts (${last}): trying again`,
+        );
+      }
+      if (starts > 1) await this.#pause(RETRY_MS * 2 ** (starts - 2));
+      if (this.#isStopping) return;
+      const failure = await this.#serve(true);
+      if (failure === undefined) {
         const ms = (performance.now() - clock).toFixed(0);
         this.#options.onEvent(`the store died (${how}); another took over in ${ms} ms`);
-      },
-      (error: StoreGoneError) => this.#died(error.message),
-    );
+        return;
+      }
+      last = failure;
+      this.#failures += 1;
+    }
+    this.#fail(new StoreGoneError(`the store died (${last})`));
+  }
+
+  async #pause(ms: number): Promise<void> {
+    await delay(ms, undefined, { signal: this.#stop.signal }).catch(() => {});
   }
 
   #fail(error: StoreGoneError): void {
-    if (this.#stopping) return;
+    if (this.#isStopping) return;
     this.#gone ??= error;
     this.#options.onEvent(error.message);
     this.#dropRequests(error);
@@ -202,10 +196,9 @@ export class StoreProcess implements AsyncDisposable {
   }
 
   #send(request: StoreRequest, handle: unknown): void {
-    const child = this.#child;
-    if (child === undefined || !child.connected) return;
+    if (this.#servesSince === undefined) return;
     // One that dies meanwhile is asked again through the next.
-    child.send(request, handle as never, { keepOpen: true }, () => {});
+    this.#child?.send(request, handle);
     ringEventFd(this.#setup.controlFd);
   }
 
@@ -231,15 +224,17 @@ export class StoreProcess implements AsyncDisposable {
 
   /** Has the store tell the guest that it is gone, and end. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#stopping = true;
-    if (this.#child !== undefined && this.#gone === undefined) {
-      const timer = setTimeout(() => this.#child?.kill('SIGKILL'), STOP_MS_MAX);
-      await Promise.race([this.request({ kind: 'stop' }).catch(() => {}), this.#exited]);
+    this.#stop.abort();
+    this.#spare?.kill();
+    const serving = this.#servesSince === undefined ? undefined : this.#child;
+    if (serving !== undefined && this.#gone === undefined) {
+      const timer = setTimeout(() => serving.kill(), STOP_MS_MAX);
+      await Promise.race([this.request({ kind: 'stop' }).catch(() => {}), serving.ended]);
       clearTimeout(timer);
     }
     this.#gone ??= new StoreGoneError('the store has been stopped');
     this.#dropRequests(this.#gone);
-    this.#child?.kill('SIGKILL');
-    await this.#exited;
+    this.#child?.kill();
+    await Promise.all([this.#child?.ended, this.#spare?.ended, this.#takingOver]);
   }
 }

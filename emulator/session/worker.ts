@@ -6,16 +6,12 @@
  * sleeps, looks once more, and blocks in ppoll(2) until the guest or the supervisor rings. The loop
  * never returns to the event loop while the store runs; messages are taken off the port by hand.
  */
-import {
-  type MessagePort,
-  parentPort,
-  receiveMessageOnPort,
-  workerData,
-} from 'node:worker_threads';
+import { type MessagePort, parentPort, receiveMessageOnPort } from 'node:worker_threads';
 import { drainEventFd, mapShared, PollSet, ringEventFd } from '../native/libc.js';
 import { parsePolicy } from '../policy/put-policy.js';
 import { computeGeometry } from '../protocol/geometry.js';
-import { TmemClient } from '../store/client.js';
+import { PoolFlag, TMEM_SPEC_VERSION } from '../protocol/layout.js';
+import { objectId, TmemClient } from '../store/client.js';
 import { PageQuota } from '../store/quota.js';
 import { HOST_PEER } from '../transport/ivshmem-server.js';
 import { LinkHost } from '../transport/link-host.js';
@@ -37,6 +33,11 @@ const NAP_MICROS = 100;
 const NAP_QUIET_MICROS = 5000;
 /** A sleep this long ends by itself, so that even a lost doorbell costs no more than this. */
 const SLEEP_MICROS_MAX = 1_000_000;
+
+/** Enough for V8 to compile the loops over slots; found by trial. */
+const WARM_SLOTS = 1024;
+const WARM_TIMES = 30;
+const WARM_POOL = PoolFlag.PERSIST | (TMEM_SPEC_VERSION << PoolFlag.VERSION_SHIFT);
 
 class StoreThread {
   readonly #setup: StoreSetup;
@@ -219,4 +220,24 @@ class StoreThread {
   }
 }
 
-new StoreThread(workerData as StoreSetup, parentPort as MessagePort).run();
+/**
+ * Takes a small store over again and again, on memory of its own, so that what a take-over runs is
+ * compiled by then: it reads every slot of a large one.
+ */
+function warmUp(): void {
+  const slotCount = WARM_SLOTS;
+  const state = new ArrayBuffer(TmemClient.stateBytes(slotCount));
+  const client = new TmemClient({ slotCount, state });
+  const pool = client.newPool(WARM_POOL, new Int32Array(4));
+  for (let index = 0; index < slotCount / 2; index += 1) {
+    client.put(pool, objectId(0), index, client.grant());
+  }
+  for (let times = 0; times < WARM_TIMES; times += 1) {
+    new TmemClient({ slotCount, state, keepGranted: true });
+  }
+}
+
+warmUp();
+/** The first message is the setup: until it comes, this thread waits with its code loaded. */
+const port = parentPort as MessagePort;
+port.once('message', (setup: StoreSetup) => new StoreThread(setup, port).run());
