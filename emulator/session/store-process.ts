@@ -2,10 +2,10 @@
  * The store, seen from the process that supervises it: starts it, talks to it, and has another one
  * take over when it dies.
  *
- * Whatever the store must not lose lies in memory files whose descriptors the supervisor holds. While
- * none serves, the shared header says so: the guest refuses its own puts and its gets wait. Beside
- * the process that serves, a spare one has loaded its code and waits, since that is most of what a
- * start takes. The caller owns the descriptors and keeps them open until this is disposed.
+ * Whatever the store must not lose lies in memory files whose descriptors the supervisor holds.
+ * While none serves, the shared header says so: the guest refuses its own puts and its gets wait.
+ * Beside the process that serves, a spare one has loaded its code and waits, since that is most of
+ * what a start takes. The caller owns the descriptors and keeps them open until this is disposed.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { ringEventFd } from '../native/libc.js';

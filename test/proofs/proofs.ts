@@ -2,8 +2,9 @@
  * All proofs, in the order of `npm run prove -- --help`.
  */
 import { fuzz } from './fuzz/proof.js';
+import { kills } from './kill/proof.js';
 import { ringModel, storeModel } from './model/proof.js';
 import type { Proof } from './proof.js';
 import { simulator } from './simulator/proof.js';
 
-export const PROOFS: readonly Proof[] = [fuzz, storeModel, ringModel, simulator];
+export const PROOFS: readonly Proof[] = [kills, fuzz, storeModel, ringModel, simulator];
