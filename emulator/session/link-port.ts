@@ -3,10 +3,12 @@
  * link's host end, its frames go out as far as the socket takes them.
  *
  * Reads and writes never wait. The descriptor is the server's, which keeps it open until this has
- * let go of it (`drop`, or a `receive` that finds its end).
+ * let go of it (`drop`, or a `receive` that finds its end). Bytes that were read and the rest of a
+ * frame are lost with the store; the link's two ends make that good.
  */
 import { receiveBytes, sendBytes } from '../native/libc.js';
 import type { LinkHost } from '../transport/link-host.js';
+import { Count } from './session-counters.js';
 
 /** A frame that has begun and does not end for so long, though bytes still come, was cut. */
 const CUT_MS = 250;
@@ -15,17 +17,17 @@ const READS_MAX = 8;
 
 export class LinkPort {
   readonly #host: LinkHost;
+  readonly #counters: Float64Array;
   readonly #onEnd: () => void;
   #fd = -1;
   /** The rest of a frame that is on its way out. */
   #rest: Uint8Array = new Uint8Array(0);
   #wholeAt = 0;
-  framesReceived = 0;
-  framesSent = 0;
 
   /** `onEnd`: the other side has gone; the descriptor is not used any more. */
-  constructor(host: LinkHost, onEnd: () => void) {
+  constructor(host: LinkHost, counters: Float64Array, onEnd: () => void) {
     this.#host = host;
+    this.#counters = counters;
     this.#onEnd = onEnd;
   }
 
@@ -38,12 +40,10 @@ export class LinkPort {
     return this.#rest.length > 0;
   }
 
-  get skippedBytes(): number {
-    return this.#host.reader.skippedBytes;
-  }
-
+  /** Takes a stream, a new one or that of a store which died. */
   connect(fd: number): void {
     this.drop();
+    this.#host.resume();
     this.#fd = fd;
     this.#wholeAt = performance.now();
   }
@@ -72,19 +72,21 @@ export class LinkPort {
       frames += this.#takeIn();
       if (count < space.length) break;
     }
-    this.framesReceived += frames;
+    this.#counters[Count.framesReceived]! += frames;
     return frames;
   }
 
   #takeIn(): number {
     const now = performance.now();
     const { reader } = this.#host;
+    const skipped = reader.skippedBytes;
     let frames = this.#host.receive();
     if (frames === 0 && now - this.#wholeAt > CUT_MS) {
       reader.giveUp();
       frames = this.#host.receive();
     }
     if (frames > 0 || !reader.isWaiting) this.#wholeAt = now;
+    this.#counters[Count.streamBytesSkipped]! += reader.skippedBytes - skipped;
     return frames;
   }
 
@@ -97,7 +99,7 @@ export class LinkPort {
       frames += 1;
       this.#rest = frame;
     }
-    this.framesSent += frames;
+    this.#counters[Count.framesSent]! += frames;
     return frames;
   }
 

@@ -45,11 +45,6 @@ export type StoreRequest =
 
 /** Numbers of one store and its guest. Pages are of 4096 bytes. */
 export interface StoreStats extends SessionCounters {
-  /** Of a link; 0 with shared memory. */
-  readonly framesReceived: number;
-  readonly framesSent: number;
-  /** Bytes of a link that were in no undamaged frame. */
-  readonly streamBytesSkipped: number;
   readonly slots: number;
   readonly pagesUsed: number;
   readonly pagesGranted: number;

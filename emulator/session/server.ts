@@ -174,8 +174,6 @@ export class TmemServer implements AsyncDisposable {
       await StoreProcess.start({
         setup,
         region,
-        // A link's host end keeps what it needs in its own memory.
-        mayTakeOver: this.transport === 'ivshmem',
         onMessage: (message) => this.#receive(message),
         onEvent: this.#onEvent,
       }),

@@ -25,6 +25,11 @@ export const Count = {
   /** Times that the store waited for a doorbell. */
   sleeps: 15,
   pagesUsedMax: 16,
+  /** Of a link; 0 with shared memory. */
+  framesReceived: 17,
+  framesSent: 18,
+  /** Bytes of a link that were in no undamaged frame. */
+  streamBytesSkipped: 19,
 } as const;
 
 /** What sessions have done, since the host began. */

@@ -2,10 +2,12 @@
  * The store, seen from the process that supervises it: starts it, talks to it, and has another one
  * take over when it dies.
  *
- * Whatever the store must not lose lies in memory files whose descriptors the supervisor holds.
- * While none serves, the shared header says so: the guest refuses its own puts and its gets wait.
- * Beside the process that serves, a spare one has loaded its code and waits, since that is most of
- * what a start takes. The caller owns the descriptors and keeps them open until this is disposed.
+ * Whatever the store must not lose lies in memory files whose descriptors the supervisor holds. It
+ * also holds a link's socket: each store is given it, and none but a store reads from it. While no
+ * store serves, the shared header says so, and the guest refuses its own puts and its gets wait;
+ * over a link the guest finds that out by itself. Beside the process that serves, a spare one has
+ * loaded its code and waits, since that is most of what a start takes. The caller owns the
+ * descriptors and keeps them open until this is disposed.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { ringEventFd } from '../native/libc.js';
@@ -47,8 +49,6 @@ export interface StoreProcessOptions {
   readonly setup: StoreSetup;
   /** At least the header's page of the region. */
   readonly region: SharedRegion;
-  /** Whether a store may take over from one that died. */
-  readonly mayTakeOver: boolean;
   readonly onMessage: (
     message: Exclude<StoreMessage, { ready: true } | { stats: StoreStats }>,
   ) => void;
@@ -65,6 +65,8 @@ export class StoreProcess implements AsyncDisposable {
   readonly #options: StoreProcessOptions;
   readonly #pending = new Map<number, Pending>();
   readonly #stop = new AbortController();
+  /** What gave the store the link that it has; asked of each store anew. */
+  #link: Pending | undefined;
   #setup: StoreSetup;
   /** The one that serves, or is about to. */
   #child: StoreChild | undefined;
@@ -114,8 +116,10 @@ export class StoreProcess implements AsyncDisposable {
     }
     this.#servesSince = performance.now();
     child.ended.then((how) => this.#died(how));
-    for (const { request, handle } of this.#pending.values()) this.#send(request, handle);
-    if (this.#options.mayTakeOver && !this.#isStopping) this.#keepSpare();
+    const link = this.#link === undefined ? [] : [this.#link];
+    const asked = new Set([...link, ...this.#pending.values()]);
+    for (const { request, handle } of asked) this.#send(request, handle);
+    if (!this.#isStopping) this.#keepSpare();
     return undefined;
   }
 
@@ -149,7 +153,7 @@ export class StoreProcess implements AsyncDisposable {
   async #replace(how: string): Promise<void> {
     const clock = performance.now();
     let last = how;
-    for (let starts = 0; this.#options.mayTakeOver && this.#failures <= FAILURES_MAX; starts += 1) {
+    for (let starts = 0; this.#failures <= FAILURES_MAX; starts += 1) {
       if (starts === 2) {
         this.#options.onEvent(
           `the store died (${how}) and no other starts (${last}): trying again`,
@@ -187,6 +191,7 @@ export class StoreProcess implements AsyncDisposable {
 
   #receive(message: Exclude<StoreMessage, { ready: true }>): void {
     if (!('stats' in message)) {
+      if ('linkEnded' in message) this.#link = undefined;
       this.#options.onMessage(message);
       return;
     }
@@ -213,7 +218,9 @@ export class StoreProcess implements AsyncDisposable {
     const request = { id: this.#nextRequest, ...body } as StoreRequest;
     this.#nextRequest += 1;
     const answer = settled<StoreStats>();
-    this.#pending.set(request.id, { request, handle, answer });
+    const pending = { request, handle, answer };
+    this.#pending.set(request.id, pending);
+    if (body.kind === 'link') this.#link = body.fd === -1 ? undefined : pending;
     const timer = setTimeout(() => {
       this.#pending.delete(request.id);
       answer.reject(new StoreGoneError(`the store did not answer within ${REQUEST_MS_MAX} ms`));

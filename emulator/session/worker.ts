@@ -21,7 +21,7 @@ import type { StoreMessage, StoreRequest, StoreSetup, StoreStats } from './messa
 import { FAULT_NAMES, Session } from './session.js';
 import { Count } from './session-counters.js';
 import { SessionRecord } from './session-record.js';
-import { recordOffset, storeStateBytes } from './state-file.js';
+import { deliveredOffset, recordOffset, storeStateBytes } from './state-file.js';
 
 /** Looks at the queues between two looks at the clock; each look at a link is a system call. */
 const LOOKS_PER_CLOCK = 32;
@@ -83,11 +83,13 @@ class StoreThread {
     const link = new LinkHost({
       region: this.#region,
       geometry,
+      slots: this.#client.slots,
+      delivered: new Uint32Array(state, deliveredOffset(geometry.slotCount), geometry.queueCount),
       cutOff: (fault) => this.#session.cutOff(fault),
     });
     this.#link =
       setup.transport === 'virtio-serial'
-        ? new LinkPort(link, () => this.#post({ linkEnded: true }))
+        ? new LinkPort(link, this.#counters, () => this.#post({ linkEnded: true }))
         : undefined;
     this.#poll = new PollSet([setup.doorbellFd, setup.controlFd, -1]);
   }
@@ -207,9 +209,6 @@ class StoreThread {
   #stats(): StoreStats {
     return {
       ...this.#session.counters,
-      framesReceived: this.#link?.framesReceived ?? 0,
-      framesSent: this.#link?.framesSent ?? 0,
-      streamBytesSkipped: this.#link?.skippedBytes ?? 0,
       slots: this.#client.slots.count,
       pagesUsed: this.#client.usedSlots,
       pagesGranted: this.#client.grantedSlots,

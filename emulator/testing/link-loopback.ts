@@ -24,7 +24,7 @@ export interface LinkLoopback extends Loopback {
 }
 
 /** Bytes that were sent and not yet read. */
-class Pipe {
+export class Pipe {
   #bytes = new Uint8Array(0);
 
   push(bytes: Uint8Array): void {
@@ -48,8 +48,9 @@ class Pipe {
 export function createLinkLoopback(options: LinkLoopbackOptions = {}): LinkLoopback {
   const { damage = (bytes: Uint8Array) => bytes } = options;
   const loopback = createLoopback(options);
-  const { session, region, geometry } = loopback;
-  const host = new LinkHost({ region, geometry, cutOff: (fault) => session.cutOff(fault) });
+  const { session, region, geometry, client } = loopback;
+  const cutOff = (fault: number): void => session.cutOff(fault);
+  const host = new LinkHost({ region, geometry, slots: client.slots, cutOff });
   const toHost = new Pipe();
   const toGuest = new Pipe();
   const serve = (): void => {

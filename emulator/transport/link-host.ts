@@ -7,8 +7,17 @@
  * counts as taken when it stands in its queue, a reply as delivered when the guest says so, and
  * both sides go back to that when something was lost.
  *
+ * It may die at any instruction; the next one's `resume` finds all that it needs in the region, the
+ * slot table and the words of `delivered`. The guest was told of as many puts as have come and
+ * as slots stand ready for (the stock). That sum never falls: each change of either is one store,
+ * made before any frame tells of it. A put leaves the stock as its queue's tail passes it, with
+ * the number of puts so far in its descriptor; a slot off the credit ring joins as `credit_head`
+ * passes it, one that a get granted as `delivered` passes its reply. So the stock is what is
+ * promised and in neither ring, queue nor open reply. What the guest sent and no tail covers it
+ * sends again; a reply that was sent and not acknowledged is sent again.
+ *
  * The other side is hostile: a damaged frame is noise, an undamaged one that no honest guest would
- * send cuts it off. It holds no more bytes than one frame each way. The caller owns the region and
+ * send cuts it off. It holds no more bytes than one frame each way. The caller owns the memory and
  * moves the bytes: those received into `reader`, those of `nextFrame` out.
  */
 import type { Geometry } from '../protocol/geometry.js';
@@ -17,6 +26,7 @@ import {
   DESCRIPTOR,
   Fault,
   Feature,
+  FRAME,
   FRAME_ITEM,
   FRAME_STATUS_FAULT_SHIFT,
   FRAME_STATUS_REFUSE,
@@ -31,13 +41,14 @@ import {
   REPLY_SLOT_GRANTED,
   wordsOf,
 } from '../protocol/layout.js';
-import { type Frame, FrameReader, FrameWriter } from './frame.js';
+import type { SlotTable } from '../store/slot-table.js';
+import { FRAME_BYTES_MAX, type Frame, FrameReader, FrameWriter } from './frame.js';
+import { LinkQueues } from './link-queues.js';
 import type { SharedRegion } from './region.js';
 
 const header = wordsOf(HEADER);
 const queueControl = wordsOf(QUEUE_CONTROL);
 const descriptor = wordsOf(DESCRIPTOR);
-const reply = wordsOf(REPLY);
 const hello = wordsOf(HELLO);
 const item = wordsOf(FRAME_ITEM);
 const ITEM_WORDS = FRAME_ITEM.bytes / 4;
@@ -49,19 +60,21 @@ const PAGE_WORDS = PAGE_BYTES / 4;
 const STOCK_MAX = 1024;
 /** A guest with fewer puts left than this is told of new ones without being asked. */
 const CREDITS_LOW = STOCK_MAX / 4;
+/** Ends, as damage, whatever frame another host's end left unfinished; and a header's length. */
+const NOISE = new Uint8Array(FRAME_BYTES_MAX + FRAME.bytes);
 
 export interface LinkHostOptions {
   readonly region: SharedRegion;
   readonly geometry: Geometry;
+  /** The store's word on the region's slots. */
+  readonly slots: SlotTable;
+  /**
+   * Replies that the guest has, a word a queue, in memory that outlives this; default: in none
+   * that does.
+   */
+  readonly delivered?: Uint32Array;
   /** Has the session cut this guest off. */
   readonly cutOff: (fault: number) => void;
-}
-
-/** A slot that came to the guest's stock with a get, once it has the page. */
-interface Grant {
-  readonly queue: number;
-  readonly sequence: number;
-  readonly slot: number;
 }
 
 export class LinkHost {
@@ -70,21 +83,19 @@ export class LinkHost {
   readonly #options: LinkHostOptions;
   readonly #words: Int32Array;
   readonly #bytes: Uint8Array;
-  /** Descriptors taken, replies framed at least once, replies framed, replies delivered. */
-  readonly #taken: Uint32Array;
-  readonly #seen: Uint32Array;
+  readonly #queues: LinkQueues;
+  /** Replies framed since the guest last asked for them again, by queue. */
   readonly #sent: Uint32Array;
   readonly #delivered: Uint32Array;
   #epoch = 0;
-  #creditHead = 0;
+  /** Slots that stand ready for puts that the guest has been, or will be, told of. */
   #stock: number[] = [];
-  #grants: Grant[] = [];
-  /** Puts that the guest may have sent since its life began, and those that came. */
-  #credits = 0;
+  /** Puts that have come since the guest's life began. */
   #puts = 0;
   #creditsTold = 0;
   #statusTold = 0;
   #welcome = false;
+  #noise = false;
   #resync = false;
   /** A RESYNC is on its way: what is out of order until it is heard needs no other. */
   #asked = false;
@@ -94,60 +105,53 @@ export class LinkHost {
     this.#options = options;
     this.#words = options.region.words;
     this.#bytes = new Uint8Array(options.region.memory);
-    this.#taken = new Uint32Array(queueCount);
-    this.#seen = new Uint32Array(queueCount);
+    this.#queues = new LinkQueues(this.#words, options.geometry);
     this.#sent = new Uint32Array(queueCount);
-    this.#delivered = new Uint32Array(queueCount);
+    this.#delivered = options.delivered ?? new Uint32Array(queueCount);
   }
 
-  /** Forgets the stream and the guest on it, whose region the session drops or has dropped. */
+  /** Forgets the stream and the guest on it; what outlives this stays as it is. */
   reset(): void {
     this.reader.reset();
-    this.#begin(0);
+    this.#forget();
     this.#welcome = false;
   }
 
-  #begin(epoch: number): void {
-    for (const counters of [this.#taken, this.#seen, this.#sent, this.#delivered]) counters.fill(0);
-    this.#epoch = epoch;
-    this.#creditHead = 0;
+  #forget(): void {
+    this.#epoch = 0;
+    this.#sent.fill(0);
     this.#stock = [];
-    this.#grants = [];
-    this.#credits = 0;
     this.#puts = 0;
     this.#creditsTold = 0;
+    this.#noise = false;
     this.#resync = false;
     this.#asked = false;
+  }
+
+  // --- After another host's end -----------------------------------------------------------------
+
+  /**
+   * Begins with a stream: goes on with the guest that was on it when another host's end died, at
+   * whatever instruction, if there was one. Call it once the session has taken over.
+   */
+  resume(): void {
+    this.reset();
+    const words = this.#words;
+    if (Atomics.load(words, header.guest_state) !== GuestState.ATTACHED) return;
+    this.#epoch = words[header.guest_epoch]! >>> 0;
+    this.#sent.set(this.#delivered.subarray(0, this.#sent.length));
+    this.#puts = this.#queues.puts(this.#epoch);
+    // Slots of another life than the guest's are not promised to it.
+    if (this.#isServed) this.#stock = this.#queues.stock(this.#options.slots, this.#delivered);
+    this.#noise = true;
+    this.#resync = true;
+    this.#asked = true;
   }
 
   /** Whether the session serves the life that is on the link. */
   get #isServed(): boolean {
     const served = Atomics.load(this.#words, header.session_epoch) >>> 0;
     return this.#epoch !== 0 && served === this.#epoch;
-  }
-
-  #queueWord(queue: number, word: number): number {
-    const { queueOffset, queueStride } = this.#options.geometry;
-    return (queueOffset + queue * queueStride) / 4 + word;
-  }
-
-  #place(sequence: number): number {
-    return sequence & (this.#options.geometry.queueEntries - 1);
-  }
-
-  #descriptorWord(queue: number, sequence: number): number {
-    const { descriptorOffset } = this.#options.geometry;
-    const at = descriptorOffset + this.#place(sequence) * DESCRIPTOR.bytes;
-    return this.#queueWord(queue, at / 4);
-  }
-
-  #replyWord(queue: number, sequence: number): number {
-    const { replyOffset } = this.#options.geometry;
-    return this.#queueWord(queue, (replyOffset + this.#place(sequence) * REPLY.bytes) / 4);
-  }
-
-  #slotAt(slot: number): number {
-    return (this.#options.geometry.slotPage + slot) * PAGE_BYTES;
   }
 
   // --- From the guest ---------------------------------------------------------------------------
@@ -182,19 +186,25 @@ export class LinkHost {
     }
     // What is left over of another life, or comes before any.
     if (frame.epoch !== this.#epoch || this.#epoch === 0) return;
+    if (frame.kind === FrameKind.GOODBYE) {
+      Atomics.store(this.#words, header.guest_state, GuestState.DETACHED);
+      this.#forget();
+    } else if (this.#isServed) {
+      this.#takeFrame(frame, words);
+    }
+  }
+
+  /** A frame of the life that the session serves: until then the guest has nothing to say. */
+  #takeFrame(frame: Frame, words: Int32Array): void {
     switch (frame.kind) {
       case FrameKind.OPERATIONS:
-        if (this.#takeAcknowledgements(words)) this.#takeOperations(words, payload);
+        if (this.#takeAcknowledgements(words)) this.#takeOperations(words, frame.payload);
         break;
       case FrameKind.RESYNC:
         if (!this.#takeAcknowledgements(words)) break;
         this.#sent.set(this.#delivered);
         this.#asked = true;
         this.#resync = true;
-        break;
-      case FrameKind.GOODBYE:
-        Atomics.store(this.#words, header.guest_state, GuestState.DETACHED);
-        this.#begin(0);
         break;
       default:
         this.#options.cutOff(Fault.FRAME);
@@ -206,61 +216,61 @@ export class LinkHost {
     if (payload.length < HELLO.bytes / 4 || epoch === 0) return;
     this.#welcome = true;
     if (epoch === this.#epoch || payload[hello.version] !== PROTOCOL_VERSION) return;
-    this.#begin(epoch);
+    this.#forget();
     const words = this.#words;
     Atomics.store(words, header.guest_state, GuestState.DETACHED);
-    for (let queue = 0; queue < this.#taken.length; queue += 1) {
-      words[this.#queueWord(queue, queueControl.tail)] = 0;
-      words[this.#queueWord(queue, queueControl.guest_sleep)] = 0;
+    for (let queue = 0; queue < this.#sent.length; queue += 1) {
+      words[this.#queues.controlWord(queue, queueControl.tail)] = 0;
+      words[this.#queues.controlWord(queue, queueControl.guest_sleep)] = 0;
     }
+    this.#delivered.fill(0);
     words[header.credit_head] = 0;
     words[header.guest_version] = PROTOCOL_VERSION;
     words[header.guest_features] =
       payload[hello.features]! & words[header.features]! & ~Feature.DIRECT_GETS;
     words[header.guest_epoch] = epoch;
+    this.#epoch = epoch;
     Atomics.store(words, header.guest_state, GuestState.ATTACHED);
   }
 
   /** The first words of a payload: replies that the guest has. False when they cannot be. */
   #takeAcknowledgements(words: Int32Array): boolean {
-    const queues = this.#taken.length;
+    const queues = this.#sent.length;
+    const { queueEntries } = this.#options.geometry;
     for (let queue = 0; queue < queues; queue += 1) {
+      const before = this.#delivered[queue]!;
       const delivered = (words[queue] ?? -1) >>> 0;
-      const ahead = (delivered - this.#delivered[queue]!) | 0;
-      if (words.length < queues || ahead > (this.#seen[queue]! - this.#delivered[queue]!) >>> 0) {
+      const ahead = (delivered - before) | 0;
+      const open = (this.#queues.head(queue) - before) >>> 0;
+      if (words.length < queues || open > queueEntries || ahead > open) {
         this.#options.cutOff(Fault.FRAME);
         return false;
       }
       // What is older than what it said before is of a frame that was overtaken.
-      if (ahead > 0) this.#delivered[queue] = delivered;
+      if (ahead > 0) this.#deliver(queue, before, delivered);
     }
-    this.#takeGrants();
     return true;
   }
 
-  /** Slots of gets whose page the guest has by now are its credits. */
-  #takeGrants(): void {
-    if (this.#grants.length === 0) return;
-    const isOpen = ({ queue, sequence }: Grant): boolean =>
-      ((this.#delivered[queue]! - sequence) | 0) <= 0;
-    for (const grant of this.#grants) if (!isOpen(grant)) this.#addToStock(grant.slot);
-    this.#grants = this.#grants.filter(isOpen);
-  }
-
-  #addToStock(slot: number): void {
-    this.#stock.push(slot);
-    this.#credits = (this.#credits + 1) >>> 0;
+  /** The guest has these replies, and slots of gets among them are its credits by now. */
+  #deliver(queue: number, from: number, to: number): void {
+    for (let at = from; at !== to; at = (at + 1) >>> 0) {
+      const slot = this.#queues.grantAt(queue, at);
+      if (slot !== -1) this.#stock.push(slot);
+    }
+    if (((this.#sent[queue]! - to) | 0) < 0) this.#sent[queue] = to;
+    Atomics.store(this.#delivered, queue, to);
   }
 
   #takeOperations(words: Int32Array, payload: Uint8Array): void {
-    let at = this.#taken.length;
+    let at = this.#sent.length;
     while (at < words.length) {
       const body = at + ITEM_WORDS;
       const queue = words[at + item.queue]! >>> 0;
       const isPut = words[body + descriptor.command] === Command.PUT_PAGE;
       const end = body + DESCRIPTOR_WORDS + (isPut ? PAGE_WORDS : 0);
       const agrees = words[at + item.pages] === (isPut ? 1 : 0);
-      if (end > words.length || queue >= this.#taken.length || !agrees) {
+      if (end > words.length || queue >= this.#sent.length || !agrees) {
         this.#options.cutOff(Fault.FRAME);
         return;
       }
@@ -273,7 +283,7 @@ export class LinkHost {
   /** Queues one descriptor if it is the queue's next; false when it cut the guest off. */
   #takeOperation(queue: number, words: Int32Array, from: number, page: Uint8Array): boolean {
     const sequence = words[from + descriptor.sequence]! >>> 0;
-    const ahead = (sequence - this.#taken[queue]!) | 0;
+    const ahead = (sequence - this.#queues.tail(queue)) | 0;
     if (ahead > 0) this.#lost();
     // Not lost but early, or here already.
     if (ahead !== 0) return true;
@@ -284,18 +294,18 @@ export class LinkHost {
       this.#options.cutOff(Fault.FRAME);
       return false;
     }
-    const to = this.#descriptorWord(queue, sequence);
+    const to = this.#queues.descriptorWord(queue, sequence);
     for (let word = 0; word < DESCRIPTOR_WORDS; word += 1) {
       this.#words[to + word] = words[from + word]!;
     }
     this.#words[to + descriptor.slot] = slot;
     if (page.length > 0) {
-      this.#puts = (this.#puts + 1) >>> 0;
-      this.#bytes.set(page, this.#slotAt(slot));
+      this.#puts += 1;
+      this.#bytes.set(page, this.#queues.slotAt(slot));
     }
-    this.#taken[queue] = sequence + 1;
-    const tail = this.#queueWord(queue, queueControl.tail);
-    Atomics.store(this.#words, tail, this.#taken[queue]! | 0);
+    this.#queues.countPutsAt(to, this.#puts);
+    const tail = this.#queues.controlWord(queue, queueControl.tail);
+    Atomics.store(this.#words, tail, (sequence + 1) | 0);
     return true;
   }
 
@@ -303,15 +313,21 @@ export class LinkHost {
 
   /** The next bytes to send, all of them before this is called again; undefined: nothing now. */
   nextFrame(): Uint8Array | undefined {
+    if (this.#noise) {
+      this.#noise = false;
+      return NOISE;
+    }
     if (this.#welcome) return this.#nextWelcome();
     if (this.#epoch === 0) return undefined;
-    if (this.#isServed) this.#fillStock();
+    const isServed = this.#isServed;
+    if (isServed) this.#fillStock();
+    const queues = this.#sent.keys();
     if (this.#resync) {
       this.#resync = false;
-      this.#writer.addWords(this.#taken);
+      for (const queue of queues) this.#writer.addWord(this.#queues.tail(queue));
       return this.#finish(FrameKind.RESYNC);
     }
-    for (let queue = 0; queue < this.#taken.length; queue += 1) this.#addReplies(queue);
+    if (isServed) for (const queue of queues) this.#addReplies(queue);
     if (this.#writer.length > 0) return this.#finish(FrameKind.REPLIES);
     const left = (this.#creditsTold - this.#puts) >>> 0;
     const news = this.#creditsTold !== this.#credits && left < CREDITS_LOW;
@@ -334,6 +350,11 @@ export class LinkHost {
     return this.#finish(FrameKind.WELCOME);
   }
 
+  /** Puts that the guest may have sent since its life began. */
+  get #credits(): number {
+    return (this.#puts + this.#stock.length) >>> 0;
+  }
+
   #status(): number {
     const words = this.#words;
     const refuse = Atomics.load(words, header.refuse) === 0 ? 0 : FRAME_STATUS_REFUSE;
@@ -354,43 +375,36 @@ export class LinkHost {
 
   /** Takes credits as a guest with shared memory does. PROTOCOL.md section 7. */
   #fillStock(): void {
-    const { creditOffset, creditEntries } = this.#options.geometry;
-    const tail = Atomics.load(this.#words, header.credit_tail) >>> 0;
-    while (this.#stock.length < STOCK_MAX && this.#creditHead !== tail) {
-      const entry = creditOffset / 4 + (this.#creditHead & (creditEntries - 1));
-      this.#addToStock(this.#words[entry]!);
-      this.#creditHead = (this.#creditHead + 1) >>> 0;
+    const words = this.#words;
+    const tail = Atomics.load(words, header.credit_tail);
+    let head = words[header.credit_head]!;
+    while (this.#stock.length < STOCK_MAX && head !== tail) {
+      this.#stock.push(words[this.#queues.creditWord(head)]!);
+      head = (head + 1) | 0;
     }
-    Atomics.store(this.#words, header.credit_head, this.#creditHead | 0);
+    Atomics.store(words, header.credit_head, head);
   }
 
   /** Adds the queue's replies that were not sent, as many as the frame has room for. */
   #addReplies(queue: number): void {
-    const head = Atomics.load(this.#words, this.#queueWord(queue, queueControl.head)) >>> 0;
+    const head = this.#queues.head(queue);
     while (this.#sent[queue] !== head && this.#addReply(queue, this.#sent[queue]!)) {
       this.#sent[queue] = this.#sent[queue]! + 1;
     }
   }
 
   #addReply(queue: number, sequence: number): boolean {
-    const words = this.#words;
-    const from = this.#replyWord(queue, sequence);
-    const command = words[this.#descriptorWord(queue, sequence) + descriptor.command];
-    const hit = command === Command.GET_PAGE && words[from + reply.result] === 1;
-    const bytes = FRAME_ITEM.bytes + REPLY.bytes + (hit ? PAGE_BYTES : 0);
+    const hit = this.#queues.hitAt(queue, sequence);
+    const bytes = FRAME_ITEM.bytes + REPLY.bytes + (hit === -1 ? 0 : PAGE_BYTES);
     const writer = this.#writer;
     if (writer.room < bytes) return false;
     writer.addWord(queue);
-    writer.addWord(hit ? 1 : 0);
-    writer.addWordsOf(words, from, REPLY_WORDS);
-    if (hit) {
-      const granted = words[from + reply.slot]! < 0;
-      const slot = (words[from + reply.slot]! & ~REPLY_SLOT_GRANTED) >>> 0;
-      writer.addBytes(this.#bytes.subarray(this.#slotAt(slot), this.#slotAt(slot) + PAGE_BYTES));
-      const isFirst = this.#seen[queue] === sequence;
-      if (granted && isFirst) this.#grants.push({ queue, sequence, slot });
+    writer.addWord(hit === -1 ? 0 : 1);
+    writer.addWordsOf(this.#words, this.#queues.replyWord(queue, sequence), REPLY_WORDS);
+    if (hit !== -1) {
+      const at = this.#queues.slotAt((hit & ~REPLY_SLOT_GRANTED) >>> 0);
+      writer.addBytes(this.#bytes.subarray(at, at + PAGE_BYTES));
     }
-    if (((sequence - this.#seen[queue]!) | 0) >= 0) this.#seen[queue] = sequence + 1;
     return true;
   }
 }
