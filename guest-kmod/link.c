@@ -314,7 +314,10 @@ static bool tmem_link_waits(struct tmem_link *link)
 	return false;
 }
 
-/* After a quiet time with something unanswered: what was sent last may be lost. */
+/*
+ * After a quiet time with something unanswered: what was sent last may be lost. When the question
+ * stays unanswered too, nobody serves us for all we know: no more puts until a frame comes.
+ */
 static void tmem_link_look(struct tmem_link *link)
 {
 	if (!time_after(jiffies, link->moved + link->quiet))
@@ -322,6 +325,8 @@ static void tmem_link_look(struct tmem_link *link)
 	tmem_reader_give_up(&link->reader);
 	if (!tmem_link_waits(link))
 		return;
+	if (link->quiet > TMEM_LINK_QUIET_MIN)
+		WRITE_ONCE(link->dev.header->host_state, cpu_to_le32(TMEM_HOST_DOWN));
 	link->resync = true;
 	link->moved = jiffies;
 	link->quiet = min_t(unsigned long, 2 * link->quiet, TMEM_LINK_QUIET_MAX);

@@ -8,11 +8,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Lifetime } from '../lifetime.js';
-import { HostState, PAGE_BYTES } from '../protocol/layout.js';
-import { headerOffset, IvshmemClient } from '../testing/index.js';
+import { HostState, PAGE_BYTES, PoolFlag } from '../protocol/layout.js';
+import { objectId } from '../store/client.js';
+import { FakeGuest, headerOffset, IvshmemClient, LinkClient } from '../testing/index.js';
 import { SharedRegion } from '../transport/region.js';
+import type { StoreStats } from './messages.js';
 import { DEFAULT_QUEUE_COUNT, TmemServer } from './server.js';
 
 const WAIT_MS_MAX = 20_000;
@@ -164,3 +167,65 @@ describe('a supervisor', { timeout: 60_000 }, () => {
     expect(events.filter((line) => line.includes('no other starts'))).toHaveLength(2);
   });
 });
+
+const QUEUES = { queueCount: 2, queueEntries: 16 } as const;
+const LINK_DEATHS = 10;
+
+/** A server in a process of its own that kills each of its stores; it is told to stop and say how. */
+async function serveAndKill(): Promise<{ done: () => boolean; stats: () => Promise<StoreStats> }> {
+  const options = { socketPath, transport: 'virtio-serial', regionBytes: 2 ** 20, ...QUEUES };
+  const script = `
+    import { TmemServer } from ${JSON.stringify(join(ROOT, 'dist/emulator/index.js'))};
+    import { setTimeout } from 'node:timers/promises';
+    const server = await TmemServer.start(${JSON.stringify(options)});
+    process.send('ready');
+    process.once('message', async () => process.send(await server.stats()));
+    for (let deaths = 0; deaths < ${LINK_DEATHS}; ) {
+      await setTimeout(40 + Math.random() * 60);
+      if (server.storePid === undefined) continue;
+      process.kill(server.storePid, 'SIGKILL');
+      deaths += 1;
+    }
+    process.send('done');`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
+  lifetime.defer(() => child.kill('SIGKILL'));
+  const heard: unknown[] = [];
+  child.on('message', (message) => heard.push(message));
+  await until('the server is ready', () => heard.includes('ready'));
+  const isStats = (message: unknown): message is StoreStats => typeof message === 'object';
+  return {
+    done: () => heard.includes('done'),
+    stats: async () => {
+      child.send('stats');
+      await until('the server answers', () => heard.some(isStats));
+      return heard.find(isStats)!;
+    },
+  };
+}
+
+it('stores on a link die one after the other, and the guest has each page as it was', async () => {
+  const server = await serveAndKill();
+  const client = lifetime.use(new LinkClient(socketPath, QUEUES));
+  const pump = (): void => client.link.pump();
+  const guest = new FakeGuest({ region: client.link.region, pump, replyMsMax: WAIT_MS_MAX });
+  guest.attach();
+  const pool = guest.newPool(PoolFlag.PERSIST);
+  const oid = objectId(7);
+  const held = new Map<number, Uint8Array>();
+  for (let seed = 1; !server.done(); seed += 1) {
+    await nextTurn();
+    const index = (seed * 7) % 32;
+    const { page } = guest.get(pool, oid, index);
+    expect(page).toEqual(held.get(index));
+    const next = new Uint8Array(PAGE_BYTES).fill(seed);
+    if (seed % 5 === 0) guest.flushPage(pool, oid, index);
+    if (seed % 5 !== 0 && guest.put(pool, oid, index, next) === 1) held.set(index, next);
+    else held.delete(index);
+  }
+  const stats = await server.stats();
+  expect(stats.takeovers).toBe(LINK_DEATHS);
+  expect(stats).toMatchObject({ faults: 0, pagesUsed: held.size });
+  expect(stats.framesReceived).toBeGreaterThan(stats.takeovers);
+}, 60_000);

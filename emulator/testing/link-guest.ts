@@ -79,6 +79,8 @@ export class LinkGuest {
   #hostEpoch = 0;
   #welcomed = false;
   #resync = false;
+  /** Asked since the last frame came. */
+  #asked = false;
   #movedAt = performance.now();
 
   constructor(options: LinkGuestOptions) {
@@ -117,6 +119,7 @@ export class LinkGuest {
     this.#options.receive(this.reader);
     for (let frame = this.reader.next(); frame !== undefined; frame = this.reader.next()) {
       this.#movedAt = performance.now();
+      this.#asked = false;
       this.#takeIn(frame);
     }
     if (this.reader.damaged) {
@@ -192,6 +195,9 @@ export class LinkGuest {
       this.#sendHello();
       return;
     }
+    // Not answered either: nobody serves, until a frame says otherwise.
+    if (overdue && this.#asked) this.#words[header.host_state] = HostState.DOWN;
+    this.#asked = true;
     this.#writer.addWords(this.#taken);
     this.#send(FrameKind.RESYNC);
   }

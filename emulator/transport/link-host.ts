@@ -321,13 +321,13 @@ export class LinkHost {
     if (this.#epoch === 0) return undefined;
     const isServed = this.#isServed;
     if (isServed) this.#fillStock();
-    const queues = this.#sent.keys();
     if (this.#resync) {
       this.#resync = false;
-      for (const queue of queues) this.#writer.addWord(this.#queues.tail(queue));
+      for (const queue of this.#sent.keys()) this.#writer.addWord(this.#queues.tail(queue));
       return this.#finish(FrameKind.RESYNC);
     }
-    if (isServed) for (const queue of queues) this.#addReplies(queue);
+    const queues = isServed ? this.#sent.length : 0;
+    for (let queue = 0; queue < queues; queue += 1) this.#addReplies(queue);
     if (this.#writer.length > 0) return this.#finish(FrameKind.REPLIES);
     const left = (this.#creditsTold - this.#puts) >>> 0;
     const news = this.#creditsTold !== this.#credits && left < CREDITS_LOW;

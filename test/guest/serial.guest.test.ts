@@ -76,6 +76,33 @@ it('says so when the transport that is asked for is not there', async () => {
   expect(await guest.dmesg()).toContain("no transport is called 'pigeon'");
 });
 
+it('refuses its puts by itself while no store answers, and puts again when one does', async () => {
+  await using guest = await bootGuest(SERIAL);
+  const pid = guest.store!.storePid!;
+  process.kill(pid, 'SIGSTOP');
+  const storm = runStorm(guest, {
+    mib: 16,
+    passes: 1,
+    extra: ['--pageout'],
+    timeoutMs: STORM_MS_MAX,
+  });
+  try {
+    // Puts that each waited for their answer would not come to so many.
+    await expect
+      .poll(async () => (await guest.counters()).module.refused_credit, { timeout: 60_000 })
+      .toBeGreaterThan(1_000);
+  } finally {
+    process.kill(pid, 'SIGCONT');
+  }
+  const stopped = await storm;
+  expect(stopped.problems).toEqual([]);
+  expect(stopped.guest.disks.vda?.written).toBeGreaterThan(8_000);
+  const extra = ['--pageout'];
+  const after = await runStorm(guest, { mib: 16, passes: 1, extra, timeoutMs: STORM_MS_MAX });
+  expect(after.problems).toEqual([]);
+  expect(after.puts - stopped.puts).toBeGreaterThan(3_000);
+});
+
 it('takes a host that goes away for what it is: puts go to disk, lost pages are SIGBUS', async () => {
   await using guest = await bootGuest({
     ...SERIAL,

@@ -22,17 +22,21 @@ async function killStores(guest: Guest, signal: AbortSignal): Promise<number> {
   return kills;
 }
 
+const ANSWERED = ['posted_puts=0', 'direct_gets=0'];
+
 describe.each([
-  ['posted puts and direct gets', []],
-  ['every put and get answered', ['posted_puts=0', 'direct_gets=0']],
-])('with %s', (_name, moduleParameters: string[]) => {
+  ['posted puts and direct gets', 'ivshmem', []],
+  ['every put and get answered', 'ivshmem', ANSWERED],
+  ['posted puts over a link', 'virtio-serial', []],
+  ['every put answered over a link', 'virtio-serial', ANSWERED],
+] as const)('with %s', (_name, transport, moduleParameters) => {
   it('no page is lost or old, however often the store dies', async () => {
     const events: string[] = [];
     await using guest = await bootGuest({
       memoryMib: 128,
       accel: 'tcg',
       moduleParameters,
-      store: { onEvent: (line) => events.push(line) },
+      store: { transport, onEvent: (line) => events.push(line) },
     });
     const enough = new AbortController();
     const killing = killStores(guest, enough.signal);

@@ -1,0 +1,34 @@
+/**
+ * A socket whose bytes are read elsewhere: whoever holds the client's descriptor finds all of them.
+ * QEMU's way in over ivshmem is in ivshmem-server.test.ts.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect, it } from 'vitest';
+import { Lifetime } from '../lifetime.js';
+import { closeFd, receiveBytes, sendBytes } from '../native/libc.js';
+import { connectUnix } from '../testing/index.js';
+import { SocketServer } from './socket-server.js';
+
+it('leaves the bytes of a client to whoever reads its descriptor', async () => {
+  await using lifetime = new Lifetime();
+  const folder = mkdtempSync(join(tmpdir(), 'tmem-socket-'));
+  lifetime.defer(() => rmSync(folder, { recursive: true, force: true }));
+  const socketPath = join(folder, 'socket');
+  let served = -1;
+  const greet = (fd: number): void => {
+    served = fd;
+  };
+  lifetime.use(await SocketServer.listen({ socketPath, greet, readElsewhere: async () => {} }));
+  const client = lifetime.adopt(connectUnix(socketPath), closeFd);
+  await expect.poll(() => served).not.toBe(-1);
+  const sent = new Uint8Array(5000).map((_, at) => at);
+  expect(sendBytes(client, sent)).toBe(sent.length);
+  // Time enough for the event loop to take them if it listened.
+  await delay(100);
+  const into = new Uint8Array(new ArrayBuffer(8192));
+  expect(receiveBytes(served, into)).toBe(sent.length);
+  expect(into.subarray(0, sent.length)).toEqual(sent);
+});
