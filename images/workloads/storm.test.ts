@@ -21,21 +21,25 @@ function run(options: string) {
   return { code: result.status, stdout: result.stdout, stderr: result.stderr };
 }
 
-test.each(['', ' --fork', ' --shm', ' --pageout'])('all is right in plain memory%s', (more) => {
-  const { code, stdout, stderr } = run(`--mib 8 --procs 2 --passes 2 --json${more}`);
-  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-  const report = JSON.parse(stdout) as Record<string, number>;
-  expect(report).toMatchObject({
-    pagesWrong: 0,
-    passes: 2,
-    processes: 2,
-    processesDied: 0,
-    mib: 8,
-  });
-  // Each pass verifies all pages, and once more at the end; a forked child verifies all twice.
-  expect(report.pagesVerified).toBe(2048 * (more === ' --fork' ? 3 + 2 * 2 : 3));
-  expect(report.pagesWritten).toBeGreaterThan(2048 + 2 * (2048 / 4));
-});
+test.each(['', ' --fork', ' --shm', ' --pageout', ' --survive'])(
+  'all is right in plain memory%s',
+  (more) => {
+    const { code, stdout, stderr } = run(`--mib 8 --procs 2 --passes 2 --json${more}`);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const report = JSON.parse(stdout) as Record<string, number>;
+    expect(report).toMatchObject({
+      pagesWrong: 0,
+      pagesLost: 0,
+      passes: 2,
+      processes: 2,
+      processesDied: 0,
+      mib: 8,
+    });
+    // Each pass verifies all pages, and once more at the end; a forked child verifies all twice.
+    expect(report.pagesVerified).toBe(2048 * (more === ' --fork' ? 3 + 2 * 2 : 3));
+    expect(report.pagesWritten).toBeGreaterThan(2048 + 2 * (2048 / 4));
+  },
+);
 
 test.each([
   ['bit', 1, /1 of 512 words, first at byte 4088/],
@@ -59,11 +63,17 @@ test('ends when the time is up, and still verifies everything', () => {
   expect(report.pagesVerified).toBeGreaterThanOrEqual(2048);
 });
 
-test.each(['--mib 0', '--mib x', '--mib -1', '--procs 65', '--fork --shm', '--passes 0', 'more'])(
-  'refuses %s',
-  (options) => {
-    const { code, stdout, stderr } = run(options);
-    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
-    expect(stderr).toContain('usage:');
-  },
-);
+test.each([
+  '--mib 0',
+  '--mib x',
+  '--mib -1',
+  '--procs 65',
+  '--fork --shm',
+  '--survive --shm',
+  '--passes 0',
+  'more',
+])('refuses %s', (options) => {
+  const { code, stdout, stderr } = run(options);
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+  expect(stderr).toContain('usage:');
+});

@@ -6,7 +6,8 @@
  *
  * Always holds: every page that was ever written is verified after its last write, also when the
  * time is up early. A page found wrong is counted once, reported, and then rewritten, so that one
- * fault does not count again in each pass. Exit status 0 says that every verified byte was right.
+ * fault does not count again in each pass. With --survive so is one that the kernel cannot bring
+ * back, as lost. Exit status 0 says that every verified byte was right.
  *
  * Memory: each worker owns its region and its table of generations; the results are in one shared
  * page that is locked, so that counting does not depend on the swap under test.
@@ -43,6 +44,7 @@ struct result {
 	uint64_t written;
 	uint64_t verified;
 	uint64_t wrong;
+	uint64_t lost;
 	uint32_t passes;	/* that all workers finished */
 	bool time_up;
 	int died;
@@ -61,6 +63,7 @@ static struct result sum_up(void)
 		result.written += worker->written + child->written;
 		result.verified += worker->verified + child->verified;
 		result.wrong += worker->wrong + child->wrong;
+		result.lost += worker->lost;
 		result.time_up |= worker->time_up;
 		if (worker->passes < result.passes)
 			result.passes = worker->passes;
@@ -72,23 +75,24 @@ static void show_progress(void)
 {
 	struct result result = sum_up();
 
-	fprintf(stderr, "storm: %.0f s: %llu pages written, %llu verified, %llu wrong\n",
+	fprintf(stderr, "storm: %.0f s: %llu pages written, %llu verified, %llu wrong, %llu lost\n",
 		now() - started, (unsigned long long)result.written,
-		(unsigned long long)result.verified, (unsigned long long)result.wrong);
+		(unsigned long long)result.verified, (unsigned long long)result.wrong,
+		(unsigned long long)result.lost);
 }
 
 static void show_result(const struct result *result)
 {
 	const char *format = options.json ?
 		"{\"program\":\"storm\",\"pagesWritten\":%llu,\"pagesVerified\":%llu,"
-		"\"pagesWrong\":%llu,\"mib\":%llu,\"processes\":%u,\"passes\":%u,\"seed\":%llu,"
+		"\"pagesWrong\":%llu,\"pagesLost\":%llu,\"mib\":%llu,\"processes\":%u,\"passes\":%u,\"seed\":%llu,"
 		"\"processesDied\":%d,\"lastSignal\":%d,\"timeUp\":%s,\"seconds\":%.3f}\n" :
-		"storm: %llu pages written, %llu verified, %llu wrong; %llu MiB, %u processes, "
-		"%u passes, seed %llu; %d died (last signal %d), time up %s, %.3f s\n";
+		"storm: %llu pages written, %llu verified, %llu wrong, %llu lost; %llu MiB, %u "
+		"processes, %u passes, seed %llu; %d died (last signal %d), time up %s, %.3f s\n";
 
 	printf(format, (unsigned long long)result->written, (unsigned long long)result->verified,
-	       (unsigned long long)result->wrong, (unsigned long long)options.mib,
-	       options.processes, result->passes, (unsigned long long)options.seed, result->died,
+	       (unsigned long long)result->wrong, (unsigned long long)result->lost,
+	       (unsigned long long)options.mib, options.processes, result->passes, (unsigned long long)options.seed, result->died,
 	       result->last_signal, result->time_up ? "true" : "false", now() - started);
 	fflush(stdout);
 }
@@ -167,6 +171,7 @@ static const struct option long_options[] = {
 	{ "fork", no_argument, NULL, 'f' },
 	{ "shm", no_argument, NULL, 'S' },
 	{ "pageout", no_argument, NULL, 'o' },
+	{ "survive", no_argument, NULL, 'v' },
 	{ "json", no_argument, NULL, 'j' },
 	{ "progress", no_argument, NULL, 'P' },
 	{ "inject", required_argument, NULL, 'i' },
@@ -177,7 +182,7 @@ __attribute__((noreturn)) static void usage(const char *problem)
 {
 	fprintf(stderr, "storm: %s\n"
 		"usage: storm [--mib N] [--passes P] [--procs K] [--seed S] [--seconds T]\n"
-		"             [--fork | --shm] [--pageout] [--json] [--progress]\n"
+		"             [--fork | --shm | --survive] [--pageout] [--json] [--progress]\n"
 		"             [--inject bit|swap|stale|zero]\n"
 		"  --mib      memory of all processes together (default 256)\n"
 		"  --passes   how often to go over it (default 3, or as --seconds allows)\n"
@@ -185,6 +190,7 @@ __attribute__((noreturn)) static void usage(const char *problem)
 		"  --fork     a child in each pass shares the pages copy-on-write\n"
 		"  --shm      shared memory instead of anonymous memory\n"
 		"  --pageout  ask the kernel to swap everything out between passes\n"
+		"  --survive  count pages whose loading ends in SIGBUS as lost, and go on\n"
 		"  --inject   spoil a page after the first pass, to see that it is found\n"
 		"exit status: 0 all right, 1 a page was wrong, 2 usage, 3 a process died\n",
 		problem);
@@ -229,6 +235,7 @@ static void parse_options(int argc, char **argv)
 		case 'f': options.fork = true; break;
 		case 'S': options.shm = true; break;
 		case 'o': options.pageout = true; break;
+		case 'v': options.survive = true; break;
 		case 'j': options.json = true; break;
 		case 'P': options.progress = true; break;
 		case 'i': options.fault = fault(optarg); break;
@@ -239,6 +246,8 @@ static void parse_options(int argc, char **argv)
 		usage("unexpected argument");
 	if (options.fork && options.shm)
 		usage("--fork needs pages that are copied on write, and --shm has none");
+	if (options.survive && (options.fork || options.shm))
+		usage("--survive drops a lost page, which it must not share");
 	if (!passes_given && options.seconds > 0)
 		options.passes = 0;
 	else if (!options.passes && !options.seconds)
@@ -255,5 +264,6 @@ int main(int argc, char **argv)
 		return EXIT_DIED;
 	}
 	started = now();
+	keep_in_memory();
 	return supervise();
 }

@@ -33,6 +33,7 @@ struct options {
 	bool fork;
 	bool shm;
 	bool pageout;
+	bool survive;
 	bool json;
 	bool progress;
 	enum fault fault;
@@ -43,6 +44,7 @@ struct tally {
 	volatile uint64_t written;
 	volatile uint64_t verified;
 	volatile uint64_t wrong;
+	volatile uint64_t lost;
 	volatile uint32_t passes;
 	volatile bool time_up;
 };
@@ -85,6 +87,9 @@ void report_wrong(const struct worker *worker, uint64_t page);
 
 /* The life of one worker process; `process` numbers it from 0. */
 __attribute__((noreturn)) void run_worker(uint32_t process);
+
+/* With --survive, locks what the calling process has mapped: only its region shall be lost. */
+void keep_in_memory(void);
 
 /* Makes the calling process die when `parent`, its parent, does. */
 void die_with_parent(int parent);

@@ -4,11 +4,14 @@
  * order, verifies every page and rewrites a share of them, and in the end verifies all once more.
  *
  * Always holds: `generations` says what each page must hold, before the page is written and after.
+ * With --survive the region alone may be swapped, and SIGBUS in it leads back to where the page was
+ * about to be touched; anywhere else it ends the process.
  */
 #define _GNU_SOURCE
 #include "storm.h"
 
 #include <errno.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,11 +35,68 @@ static bool time_is_up(void)
 
 /* --- Going over the pages -------------------------------------------------------------------- */
 
+/* The page that is being touched, with --survive; where to go on when it is lost. */
+static const void *touched;
+static sigjmp_buf lost;
+
+/* Nothing moves across: what is done with a page stays between two of these. */
+static void touch(const void *page)
+{
+	__asm__ volatile("" : : : "memory");
+	touched = page;
+	__asm__ volatile("" : : : "memory");
+}
+
+static void on_sigbus(int number, siginfo_t *info, void *context)
+{
+	(void)context;
+	if (touched && (uintptr_t)info->si_addr - (uintptr_t)touched < PAGE_BYTES)
+		siglongjmp(lost, 1);
+	signal(number, SIG_DFL);
+}
+
+/* Takes a page that cannot be had out of the swap: it is zeros until it is written. */
+static void drop_page(struct worker *worker, uint64_t page)
+{
+	touch(NULL);
+	worker->tally->lost++;
+	if (!madvise(page_at(worker, page), PAGE_BYTES, MADV_DONTNEED))
+		return;
+	fprintf(stderr, "storm: MADV_DONTNEED: %s\n", strerror(errno));
+	exit(EXIT_DIED);
+}
+
 static void write_page(struct worker *worker, uint64_t page, uint32_t generation)
 {
 	worker->generations[page] = generation;
+	if (!options.survive || !sigsetjmp(lost, 0))
+		touch(page_at(worker, page));
+	else
+		drop_page(worker, page);
 	pattern_fill(page_at(worker, page), key_of(worker, page, generation));
+	touch(NULL);
 	worker->tally->written++;
+}
+
+/* Whether the page is right; false also for one that is lost, which is neither right nor wrong. */
+static bool read_page(struct worker *worker, uint64_t page)
+{
+	bool right;
+
+	if (options.survive && sigsetjmp(lost, 0)) {
+		drop_page(worker, page);
+		return false;
+	}
+	touch(page_at(worker, page));
+	right = pattern_matches(page_at(worker, page),
+				key_of(worker, page, worker->generations[page]));
+	touch(NULL);
+	worker->tally->verified++;
+	if (right)
+		return true;
+	worker->tally->wrong++;
+	report_wrong(worker, page);
+	return false;
 }
 
 static uint32_t next_generation(const struct worker *worker, uint64_t page)
@@ -48,15 +108,8 @@ static uint32_t next_generation(const struct worker *worker, uint64_t page)
 
 static void verify_page(struct worker *worker, uint64_t page)
 {
-	uint64_t key = key_of(worker, page, worker->generations[page]);
-	bool right = pattern_matches(page_at(worker, page), key);
-
-	worker->tally->verified++;
-	if (right)
-		return;
-	worker->tally->wrong++;
-	report_wrong(worker, page);
-	write_page(worker, page, next_generation(worker, page));
+	if (!read_page(worker, page))
+		write_page(worker, page, next_generation(worker, page));
 }
 
 static uint64_t greatest_common_divisor(uint64_t a, uint64_t b)
@@ -163,6 +216,14 @@ void die_with_parent(int parent)
 		_exit(EXIT_DIED);
 }
 
+void keep_in_memory(void)
+{
+	if (!options.survive || !mlockall(MCL_CURRENT))
+		return;
+	fprintf(stderr, "storm: locking memory: %s\n", strerror(errno));
+	exit(EXIT_DIED);
+}
+
 static void *map_memory(uint64_t bytes)
 {
 	int flags = MAP_PRIVATE | MAP_ANONYMOUS;
@@ -259,11 +320,6 @@ static void fill(struct worker *worker)
 {
 	uint64_t page;
 
-	worker->generations = calloc(worker->pages, sizeof(*worker->generations));
-	if (!worker->generations) {
-		fprintf(stderr, "storm: no memory for the table of generations\n");
-		exit(EXIT_DIED);
-	}
 	for (page = 0; page < worker->pages; page++) {
 		if (page % TIME_CHECK_PAGES == 0 && time_is_up()) {
 			worker->tally->time_up = true;
@@ -280,6 +336,18 @@ void run_worker(uint32_t process)
 	uint32_t pass;
 
 	worker.pages = options.mib * (1 << 20) / PAGE_BYTES / options.processes;
+	worker.generations = calloc(worker.pages, sizeof(*worker.generations));
+	if (!worker.generations) {
+		fprintf(stderr, "storm: no memory for the table of generations\n");
+		exit(EXIT_DIED);
+	}
+	if (options.survive) {
+		struct sigaction action = { .sa_sigaction = on_sigbus };
+
+		action.sa_flags = SA_SIGINFO | SA_NODEFER;
+		sigaction(SIGBUS, &action, NULL);
+		keep_in_memory();
+	}
 	worker.memory = map_memory(worker.pages * PAGE_BYTES);
 	fill(&worker);
 	for (pass = 0; !worker.tally->time_up; pass++) {

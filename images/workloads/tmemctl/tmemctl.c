@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include "../../../guest-kmod/tmem_ioctl.h"
+#include "hammer.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -35,6 +36,7 @@ static struct {
 	int fill;		/* -1: none */
 	uint32_t version;	/* of a new pool */
 	uint32_t flags;		/* further flags of a new pool */
+	struct hammer hammer;
 } options = { .fill = -1, .version = 1 };
 
 static unsigned char page[PAGE_BYTES] __attribute__((aligned(PAGE_BYTES)));
@@ -50,6 +52,7 @@ __attribute__((noreturn)) static void usage(const char *problem)
 		"  flush POOL OBJECT INDEX\n"
 		"  flush-object POOL OBJECT\n"
 		"  op NUMBER POOL OBJECT INDEX        any operation, any arguments\n"
+		"  hammer SECONDS [--seed N] [--verify]  random operations; the host may lie without --verify\n"
 		"OBJECT is a number, or three with colons: least:middle:most significant.\n"
 		"Numbers may be negative or 0x. A file of fewer than 4096 bytes is a page that ends in zeros.\n"
 		"Exit: 0 done, 1 a get missed, 2 usage, 3 the result is an errno, 69 no " DEVICE ".\n",
@@ -110,16 +113,29 @@ static void write_page(const char *path)
 	}
 }
 
+__attribute__((noreturn)) static void unusable(void)
+{
+	fprintf(stderr, "tmemctl: " DEVICE ": %s; is the module loaded, and are you root?\n",
+		strerror(errno));
+	exit(EXIT_UNUSABLE);
+}
+
+static int open_device(void)
+{
+	int device = open(DEVICE, O_RDWR);
+
+	if (device < 0)
+		unusable();
+	return device;
+}
+
 static int call(const struct tmem_op *op)
 {
 	struct tmem_ioctl_op argument = { .op = *op, .page = (uintptr_t)page };
-	int device = open(DEVICE, O_RDWR);
+	int device = open_device();
 
-	if (device < 0 || ioctl(device, TMEM_IOCTL_OP, &argument)) {
-		fprintf(stderr, "tmemctl: " DEVICE ": %s; is the module loaded, and are you root?\n",
-			strerror(errno));
-		exit(EXIT_UNUSABLE);
-	}
+	if (ioctl(device, TMEM_IOCTL_OP, &argument))
+		unusable();
 	close(device);
 	return argument.result;
 }
@@ -146,6 +162,8 @@ static const struct option long_options[] = {
 	{ "fill", required_argument, NULL, 'f' },
 	{ "flags", required_argument, NULL, 'F' },
 	{ "version", required_argument, NULL, 'v' },
+	{ "seed", required_argument, NULL, 'S' },
+	{ "verify", no_argument, NULL, 'V' },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -171,6 +189,8 @@ static int take_options(int argc, char **argv)
 		case 'f': options.fill = (int)number(optarg) & 0xff; break;
 		case 'F': options.flags = (uint32_t)number(optarg); break;
 		case 'v': options.version = (uint32_t)number(optarg); break;
+		case 'S': options.hammer.seed = number(optarg); break;
+		case 'V': options.hammer.verify = true; break;
 		default: usage("unknown option");
 		}
 		if (optind == 3)
@@ -244,6 +264,10 @@ int main(int argc, char **argv)
 
 	if (words < 0)
 		usage("which command?");
+	if (!strcmp(argv[1], "hammer") && words == 1) {
+		options.hammer.seconds = number(argv[2]);
+		return run_hammer(open_device(), &options.hammer);
+	}
 	command = find_command(argv[1], words);
 	fill_op(command, words, argv + 2, &op);
 	get = op.cmd == TMEM_OP_GET_PAGE;
