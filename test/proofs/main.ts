@@ -7,6 +7,7 @@
 import { Command, CommanderError } from 'commander';
 import { runCommand } from '../../emulator/cli/context.js';
 import { ExitCode } from '../../emulator/errors.js';
+import { addPromisesCommand } from './promises/command.js';
 import { PROOFS } from './proofs.js';
 import { addProveCommand } from './prove.js';
 
@@ -17,6 +18,7 @@ async function main(): Promise<number> {
     code = await runCommand(body);
   };
   addProveCommand(program, PROOFS, run);
+  addPromisesCommand(program, run);
   try {
     await program.parseAsync();
   } catch (error) {
