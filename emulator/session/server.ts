@@ -8,7 +8,7 @@
 import { randomInt } from 'node:crypto';
 import { formatOption } from '@qemu-tmem/qmp';
 import { Lifetime } from '../lifetime.js';
-import { closeFd, eventFd } from '../native/libc.js';
+import { closeFd, eventFd, mapShared, unmap } from '../native/libc.js';
 import { type PolicySpec, parsePolicy } from '../policy/put-policy.js';
 import { computeGeometry, type Geometry } from '../protocol/geometry.js';
 import { PAGE_BYTES } from '../protocol/layout.js';
@@ -18,7 +18,9 @@ import { type ClientEvents, SocketServer } from '../transport/socket-server.js';
 import { storeDevices, type Transport } from '../transport/transports.js';
 import { LineLimit } from './line-limit.js';
 import type { StoreSetup, StoreStats } from './messages.js';
-import { storeStateBytes } from './state-file.js';
+import { Count } from './session-counters.js';
+import { SessionRecord } from './session-record.js';
+import { recordOffset, storeStateBytes } from './state-file.js';
 import { StoreGoneError, StoreProcess, type StoreProcessOptions } from './store-process.js';
 
 export { StoreGoneError } from './store-process.js';
@@ -117,7 +119,8 @@ export class TmemServer implements AsyncDisposable {
     const doorbellFd = this.#ownedEventFd();
     const state = this.#cleanup.use(RegionFile.create(storeStateBytes(slotCount)));
     const vectorFds = Array.from({ length: this.vectors }, () => this.#ownedEventFd());
-    await this.#startStore({
+    const doneSoFar = this.#countDone(state.fd, slotCount);
+    const setup: StoreSetup = {
       transport: this.transport,
       regionFd: region.fd,
       regionBytes: this.regionBytes,
@@ -132,7 +135,8 @@ export class TmemServer implements AsyncDisposable {
       quotaPages: options.quotaPages ?? Number.POSITIVE_INFINITY,
       hostEpoch: newEpoch(),
       spinMicros: options.spinMicros ?? DEFAULT_SPIN_MICROS,
-    });
+    };
+    await this.#startStore(setup, doneSoFar);
     if (this.transport === 'ivshmem') {
       const { socketPath } = this;
       const fds = { memoryFd: region.fd, hostEventFd: doorbellFd, guestEventFds: vectorFds };
@@ -168,7 +172,14 @@ export class TmemServer implements AsyncDisposable {
     this.#cleanup.defer(() => this.#request({ kind: 'link', fd: -1 }).catch(() => {}));
   }
 
-  async #startStore(setup: StoreSetup): Promise<void> {
+  /** `doneSoFar` of StoreProcessOptions, from the counters in the state file. */
+  #countDone(stateFd: number, slotCount: number): () => number {
+    const state = this.#cleanup.adopt(mapShared(stateFd, storeStateBytes(slotCount)), unmap);
+    const { counters } = new SessionRecord(state.buffer, recordOffset(slotCount));
+    return () => counters[Count.operations]! + counters[Count.sleeps]!;
+  }
+
+  async #startStore(setup: StoreSetup, doneSoFar: () => number): Promise<void> {
     const region = this.#cleanup.use(SharedRegion.map(setup.regionFd, PAGE_BYTES));
     this.#store = this.#cleanup.use(
       await StoreProcess.start({
@@ -176,6 +187,7 @@ export class TmemServer implements AsyncDisposable {
         region,
         onMessage: (message) => this.#receive(message),
         onEvent: this.#onEvent,
+        doneSoFar,
       }),
     );
     this.#cleanup.defer(async () => {

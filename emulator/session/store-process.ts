@@ -22,9 +22,7 @@ const header = wordsOf(HEADER);
 /** For a store to end by itself. */
 const STOP_MS_MAX = 5_000;
 const REQUEST_MS_MAX = 10_000;
-/** A store that served for less has hardly served. */
-const SOON_MS = 30;
-/** Stores in a row that did not start, or had hardly served when they died: no accident. */
+/** Stores in a row that did not start, or had done nothing when they died: no accident. */
 const FAILURES_MAX = 8;
 /**
  * Before a store is started after two or more that could not be, doubled each time: some 13 s until
@@ -53,6 +51,8 @@ export interface StoreProcessOptions {
     message: Exclude<StoreMessage, { ready: true } | { stats: StoreStats }>,
   ) => void;
   readonly onEvent: (line: string) => void;
+  /** A count that goes on from store to store and grows when one has done something. */
+  readonly doneSoFar: () => number;
 }
 
 interface Pending {
@@ -74,7 +74,9 @@ export class StoreProcess implements AsyncDisposable {
   #takingOver: Promise<void> = Promise.resolve();
   #nextRequest = 1;
   #failures = 0;
-  #servesSince: number | undefined;
+  #isServing = false;
+  /** `doneSoFar` when the one that serves began. */
+  #doneBefore = 0;
   #gone: StoreGoneError | undefined;
 
   private constructor(options: StoreProcessOptions) {
@@ -93,7 +95,7 @@ export class StoreProcess implements AsyncDisposable {
 
   /** Of the process that serves now; undefined while none does. */
   get pid(): number | undefined {
-    return this.#servesSince === undefined ? undefined : this.#child?.pid;
+    return this.#isServing ? this.#child?.pid : undefined;
   }
 
   /** Of all processes there are: the one that serves or is about to, and the spare one. */
@@ -110,11 +112,12 @@ export class StoreProcess implements AsyncDisposable {
     const child = this.#spare ?? this.#fork();
     this.#spare = undefined;
     this.#child = child;
+    this.#doneBefore = this.#options.doneSoFar();
     if (!(await child.serve({ ...this.#setup, takeOver }))) {
       this.#child = undefined;
       return child.ended;
     }
-    this.#servesSince = performance.now();
+    this.#isServing = true;
     child.ended.then((how) => this.#died(how));
     const link = this.#link === undefined ? [] : [this.#link];
     const asked = new Set([...link, ...this.#pending.values()]);
@@ -140,12 +143,12 @@ export class StoreProcess implements AsyncDisposable {
 
   /** The store that served is gone. */
   #died(how: string): void {
-    const served = performance.now() - this.#servesSince!;
     this.#child = undefined;
-    this.#servesSince = undefined;
+    this.#isServing = false;
     if (this.#isStopping) return;
     Atomics.store(this.#options.region.words, header.host_state, HostState.DOWN);
-    this.#failures = served < SOON_MS ? this.#failures + 1 : 0;
+    const hasServed = this.#options.doneSoFar() !== this.#doneBefore;
+    this.#failures = hasServed ? 0 : this.#failures + 1;
     this.#takingOver = this.#replace(how);
   }
 
@@ -201,7 +204,7 @@ export class StoreProcess implements AsyncDisposable {
   }
 
   #send(request: StoreRequest, handle: unknown): void {
-    if (this.#servesSince === undefined) return;
+    if (!this.#isServing) return;
     // One that dies meanwhile is asked again through the next.
     this.#child?.send(request, handle);
     ringEventFd(this.#setup.controlFd);
@@ -233,7 +236,7 @@ export class StoreProcess implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
     this.#spare?.kill();
-    const serving = this.#servesSince === undefined ? undefined : this.#child;
+    const serving = this.#isServing ? this.#child : undefined;
     if (serving !== undefined && this.#gone === undefined) {
       const timer = setTimeout(() => serving.kill(), STOP_MS_MAX);
       await Promise.race([this.request({ kind: 'stop' }).catch(() => {}), serving.ended]);
