@@ -2,9 +2,10 @@
  * All proofs, in the order of `npm run prove -- --help`.
  */
 import { fuzz } from './fuzz/proof.js';
+import { isolation } from './isolation/proof.js';
 import { kills } from './kill/proof.js';
 import { ringModel, storeModel } from './model/proof.js';
 import type { Proof } from './proof.js';
 import { simulator } from './simulator/proof.js';
 
-export const PROOFS: readonly Proof[] = [kills, fuzz, storeModel, ringModel, simulator];
+export const PROOFS: readonly Proof[] = [kills, fuzz, isolation, storeModel, ringModel, simulator];
