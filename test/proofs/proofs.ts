@@ -3,9 +3,18 @@
  */
 import { fuzz } from './fuzz/proof.js';
 import { isolation } from './isolation/proof.js';
+import { crashPoints } from './kill/crash-points.js';
 import { kills } from './kill/proof.js';
 import { ringModel, storeModel } from './model/proof.js';
 import type { Proof } from './proof.js';
 import { simulator } from './simulator/proof.js';
 
-export const PROOFS: readonly Proof[] = [kills, fuzz, isolation, storeModel, ringModel, simulator];
+export const PROOFS: readonly Proof[] = [
+  kills,
+  crashPoints,
+  fuzz,
+  isolation,
+  storeModel,
+  ringModel,
+  simulator,
+];
