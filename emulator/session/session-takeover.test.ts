@@ -51,15 +51,15 @@ describe('a session that dies anywhere in', () => {
   });
 
   it('a machine that is gone is not served anew', () => {
-    const scene = new Scene();
+    const scene = new CrashScene();
     const before = copied(scene.life.memories);
-    const batches = record(scene.life.memories, () => scene.life.session.restart(6));
+    const batches = recordChanges(scene.life.memories, () => scene.life.session.restart(6));
     for (const batch of batches) {
-      const life = begin(copied(before), 'accept', true);
-      while (life.session.serve() !== 0);
+      const life = beginLife(copied(before), 'accept', true);
+      serveAll(life);
       if (batch !== batches[0]) expect(life.client.pools()).toEqual([]);
       expect(life.session.isFaulted).toBe(false);
-      apply(before, batch);
+      applyChanges(before, batch);
     }
   });
 
