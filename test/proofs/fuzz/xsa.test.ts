@@ -102,8 +102,11 @@ describe('XSA-15', () => {
   });
 
   it('5, CVE-2012-6034 (09d39e0108): a place that is not the guest’s is not touched', () => {
-    for (const slot of [-1, -0x8000_0000, 0x7fff_ffff, 252, 251]) {
+    const pageOfItsOwn = 0;
+    for (const place of [-1, -0x8000_0000, 0x7fff_ffff, 252, 251, pageOfItsOwn]) {
       const loop = attached();
+      if (place === pageOfItsOwn) loop.client.get(0, OID, 0);
+      const slot = place === pageOfItsOwn ? loop.client.gotSlot : place;
       const bytes = new Uint8Array(loop.region.memory).slice(loop.geometry.slotPage * PAGE_BYTES);
       // 251 is the last slot; here it stays with the host.
       if (slot === 251) loop.client.reclaim(251);
