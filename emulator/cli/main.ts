@@ -1,49 +1,23 @@
 #!/usr/bin/env node
 /**
- * `tmem`: the command line. Each command is a file in commands/; exit codes are in docs/cli.md.
+ * `tmem`: looks whether this process may open as many files as the program is made of, and runs it.
+ *
+ * Node opens all of them at once, and one that cannot be opened would end in an error of its own.
  */
-import { Command, CommanderError } from 'commander';
 import { ExitCode } from '../errors.js';
-import { addBenchCommand } from './commands/bench.js';
-import { addDoctorCommand } from './commands/doctor.js';
-import { addKernelsCommand } from './commands/kernels.js';
-import { addMatrixCommand } from './commands/matrix.js';
-import { addQmpCommand } from './commands/qmp.js';
-import { addRunCommand } from './commands/run.js';
-import { addServeCommand } from './commands/serve.js';
-import { addStormCommand } from './commands/storm.js';
-import { type Runner, runCommand } from './context.js';
+import { DescriptorLimitError, descriptorLimit } from '../native/descriptors.js';
+
+/** The program's files, a store with all its eventfds, and a guest. */
+const DESCRIPTORS_MIN = 256;
 
 async function main(): Promise<number> {
-  let outcome: Promise<number> = Promise.resolve(ExitCode.OK);
-  const run: Runner = (body) => {
-    outcome = runCommand(body);
-  };
-  const program = new Command('tmem')
-    .description(
-      "transcendent memory for QEMU guests: a guest's swap, held by a TypeScript process",
-    )
-    .exitOverride()
-    .enablePositionalOptions()
-    .showHelpAfterError('(tmem help COMMAND lists its options)');
-  addStormCommand(program, run);
-  addRunCommand(program, run);
-  addServeCommand(program, run);
-  addBenchCommand(program, run);
-  addMatrixCommand(program, run);
-  addDoctorCommand(program, run);
-  addKernelsCommand(program, run);
-  addQmpCommand(program, (ending) => {
-    outcome = ending;
-  });
-  for (const command of program.commands) command.exitOverride();
-  try {
-    program.parse();
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    return error.exitCode === 0 ? ExitCode.OK : ExitCode.USAGE;
-  }
-  return outcome;
+  const limit = descriptorLimit();
+  if (limit >= DESCRIPTORS_MIN) return (await import('./program.js')).runProgram();
+  const error = new DescriptorLimitError(
+    `this process may have ${limit} descriptors, and ${DESCRIPTORS_MIN} are needed`,
+  );
+  process.stderr.write(`tmem: ${error.code}: ${error.message}\n`);
+  return ExitCode.UNAVAILABLE;
 }
 
 process.exitCode = await main();

@@ -2,11 +2,12 @@
  * The native seam: the few libc calls that Node lacks, through koffi.
  *
  * Linux on x86-64 only. Every function either succeeds or throws a NativeError that carries
- * errno; the caller owns each descriptor and mapping that it is given, and frees it with
+ * errno, or a DescriptorLimitError; the caller owns each descriptor and mapping that it is given, and frees it with
  * `closeFd` or `unmap`. A mapping that is unmapped must no longer be touched: views over it stay
  * readable to JavaScript and fault in hardware.
  */
 import koffi from 'koffi';
+import { DescriptorLimitError } from './descriptors.js';
 
 const libc = koffi.load('libc.so.6');
 
@@ -44,6 +45,8 @@ const POLLIN = 1;
 const POLLOUT = 4;
 const EINTR = 4;
 const EAGAIN = 11;
+const ENFILE = 23;
+const EMFILE = 24;
 
 /** errno values that callers tell apart. */
 export const Errno = { EINTR, EAGAIN, ENOMEM: 12, ENOSPC: 28 } as const;
@@ -62,7 +65,11 @@ export class NativeError extends Error {
 
 function check(what: string, result: number): number {
   if (result >= 0) return result;
-  throw new NativeError(what, koffi.errno());
+  const errno = koffi.errno();
+  if (errno === EMFILE || errno === ENFILE) {
+    throw new DescriptorLimitError(`no descriptor is left for ${what}`);
+  }
+  throw new NativeError(what, errno);
 }
 
 /** A nameless memory file, so that nothing is left in /dev/shm whatever happens. Returns its fd. */
