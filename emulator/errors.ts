@@ -19,6 +19,8 @@ export const ExitCode = {
   INTERNAL: 70,
   TIMEOUT: 124,
   INTERRUPTED: 130,
+  /** Nobody reads the results any more: what a shell gives for SIGPIPE. */
+  READER_GONE: 141,
   /** The guest panicked or vanished. */
   GUEST_GONE: 255,
 } as const;

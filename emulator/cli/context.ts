@@ -3,7 +3,8 @@
  *
  * The first SIGINT, SIGTERM or SIGHUP aborts; the command then takes down what it started and the
  * process ends with 130. A second one, or a tidying that takes too long, ends it at once (QEMU
- * dies with this process: PDEATHSIG).
+ * dies with this process: PDEATHSIG). Whoever read the results and goes (`tmem run ... | head`) ends
+ * it in the same way, with 141; whoever read the rest may go.
  */
 import { codeOf, ExitCode, exitCodeOf } from '../errors.js';
 import { ProgressLines } from './progress.js';
@@ -32,6 +33,20 @@ export function describeError(error: unknown): string {
   return `tmem: internal error, please report it: ${stack ?? message}`;
 }
 
+export class ReaderGone extends Error {
+  readonly code = 'READER_GONE';
+  override readonly name = 'ReaderGone';
+}
+
+/** Calls `onGone` when results cannot be written any more, also after the command has ended. */
+function watchReaders(onGone: () => void): void {
+  process.stderr.on('error', () => {});
+  process.stdout.on('error', () => {
+    process.exitCode = ExitCode.READER_GONE;
+    onGone();
+  });
+}
+
 /** Runs a command to its exit code, whatever it throws. */
 export async function runCommand(body: (context: Context) => Promise<number>): Promise<number> {
   const progress = new ProgressLines();
@@ -44,9 +59,11 @@ export async function runCommand(body: (context: Context) => Promise<number>): P
   };
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   for (const name of signals) process.on(name, interrupt);
+  watchReaders(() => abort.abort(new ReaderGone('nobody reads the results')));
   try {
     return await body({ progress, signal: abort.signal });
   } catch (error) {
+    if (abort.signal.reason instanceof ReaderGone) return ExitCode.READER_GONE;
     if (abort.signal.aborted) return ExitCode.INTERRUPTED;
     progress.close();
     process.stderr.write(`${describeError(error)}\n`);

@@ -2,20 +2,37 @@
  * What a waiting person sees: one line a step on stderr, with the seconds since the start.
  *
  * On a terminal a step that repeats (`update`) redraws its line; elsewhere it prints at most one
- * line every few seconds. Nothing here writes to stdout.
+ * line every few seconds. Nothing here writes to stdout. Lines that nobody reads are left out once
+ * there are many of them, and counted.
  */
+import type { Writable } from 'node:stream';
 
 /** Between two `update` lines where there is no terminal. */
 const UPDATE_MS_MIN = 5000;
+/** Beyond what the system holds for a reader. */
+const UNREAD_BYTES_MAX = 64 * 1024;
 
 export class ProgressLines {
   readonly #started = performance.now();
   readonly #live: boolean;
+  readonly #output: Writable;
   #open = false;
+  #leftOut = 0;
   #lastUpdate = Number.NEGATIVE_INFINITY;
 
-  constructor(live = process.stderr.isTTY === true) {
-    this.#live = live;
+  constructor(output: Writable & { readonly isTTY?: boolean } = process.stderr) {
+    this.#output = output;
+    this.#live = output.isTTY === true;
+  }
+
+  #write(text: string): void {
+    if (this.#output.writableLength > UNREAD_BYTES_MAX) {
+      this.#leftOut += 1;
+      return;
+    }
+    if (this.#leftOut > 0) this.#output.write(`(${this.#leftOut} lines were left out)\n`);
+    this.#leftOut = 0;
+    this.#output.write(text);
   }
 
   #stamp(): string {
@@ -25,13 +42,13 @@ export class ProgressLines {
   /** A step began or something happened. */
   readonly say = (line: string): void => {
     this.close();
-    process.stderr.write(`${this.#stamp()} ${line}\n`);
+    this.#write(`${this.#stamp()} ${line}\n`);
   };
 
   /** The present state of a step that goes on. */
   update(line: string): void {
     if (this.#live) {
-      process.stderr.write(`\r\u001b[2K${this.#stamp()} ${line}`);
+      this.#write(`\r\u001b[2K${this.#stamp()} ${line}`);
       this.#open = true;
       return;
     }
@@ -43,7 +60,7 @@ export class ProgressLines {
 
   /** Ends a redrawn line, so that what follows starts on its own. */
   close(): void {
-    if (this.#open) process.stderr.write('\n');
+    if (this.#open) this.#write('\n');
     this.#open = false;
   }
 }

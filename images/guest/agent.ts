@@ -42,8 +42,9 @@ export interface GuestHello {
 export interface ExecOptions {
   /** All of the command's input; without it the input is empty. */
   stdin?: string | Uint8Array;
-  onStdout?: (chunk: Buffer) => void;
-  onStderr?: (chunk: Buffer) => void;
+  /** When these give a promise, the stream waits for it, and so does a command that writes on. */
+  onStdout?: (chunk: Buffer) => unknown;
+  onStderr?: (chunk: Buffer) => unknown;
   /** On abort the command is killed and the call rejects with the signal's reason. */
   signal?: AbortSignal;
   /** After this the command is killed and the call rejects with AGENT_TIMEOUT. Default: none. */
@@ -277,7 +278,7 @@ interface Capture {
   truncated(): boolean;
 }
 
-function capture(stream: Readable, onChunk: ((chunk: Buffer) => void) | undefined): Capture {
+function capture(stream: Readable, onChunk: ExecOptions['onStdout']): Capture {
   const chunks: Buffer[] = [];
   let kept = 0;
   let seen = 0;
@@ -286,7 +287,13 @@ function capture(stream: Readable, onChunk: ((chunk: Buffer) => void) | undefine
     const part = chunk.subarray(0, CAPTURE_BYTES_MAX - kept);
     if (part.length > 0) chunks.push(part);
     kept += part.length;
-    onChunk?.(chunk);
+    const taken = onChunk?.(chunk);
+    if (!(taken instanceof Promise)) return;
+    const resume = (): void => {
+      stream.resume();
+    };
+    stream.pause();
+    taken.then(resume, resume);
   });
   return {
     ended: new Promise((resolve) => stream.once('close', () => resolve())),

@@ -6,6 +6,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, describe, expect, it } from 'vitest';
 
 const MAIN = join(import.meta.dirname, '../../dist/emulator/cli/main.js');
@@ -13,6 +14,8 @@ const folder = mkdtempSync(join(tmpdir(), 'tmem-cli-test-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const COMMAND_MS_MAX = 120_000;
+/** More than enough for all that there is to read, were it not waited with. */
+const UNREAD_MS = 8000;
 
 interface Outcome {
   code: number | null;
@@ -53,6 +56,14 @@ function tmem(
 
 const TCG = ['--accel', 'tcg', '--mem', '128'];
 
+/** `tmem run`, whose output is the caller's to read or not. */
+function runUnread(script: string) {
+  return spawn(process.execPath, [MAIN, 'run', ...TCG, '--', script], {
+    env: { ...process.env, TMPDIR: folder },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+}
+
 /** Processes of this test's runs that are still there. */
 function leftovers(): string[] {
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
@@ -87,6 +98,42 @@ describe('tmem run', () => {
   it('keeps the words of a command apart', async () => {
     const outcome = await tmem(['run', ...TCG, '--', 'printf', '%s|', 'a b', "it's", '$HOME']);
     expect(outcome).toEqual({ code: 0, stdout: "a b|it's|$HOME|", stderr: '' });
+  });
+
+  it('lets the command wait for a reader that does not read, and holds little meanwhile', async () => {
+    const script = 'echo begins >&2; head -c 60000000 /dev/zero; echo ends >&2';
+    const child = runUnread(script);
+    const ended = new Promise((resolve) => child.on('close', resolve));
+    let stderr = '';
+    child.stderr.on('data', (chunk: Buffer) => {
+      stderr += chunk.toString();
+    });
+    await new Promise((resolve) => child.stderr.once('data', resolve));
+    await delay(UNREAD_MS);
+    expect(stderr).toBe('begins\n');
+    const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
+    expect(Number(/^RssAnon:\s+(\d+) kB/m.exec(status)?.[1])).toBeLessThan(80_000);
+    let bytes = 0;
+    child.stdout.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+    });
+    expect(await ended).toBe(0);
+    expect(stderr).toBe('begins\nends\n');
+    expect(bytes).toBe(60_000_000);
+  });
+
+  it('ends as SIGPIPE would end it when the reader goes, and leaves nothing', async () => {
+    const child = runUnread('yes');
+    const ended = new Promise((resolve) => child.on('close', resolve));
+    let stderr = '';
+    child.stderr.on('data', (chunk: Buffer) => {
+      stderr += chunk.toString();
+    });
+    await new Promise((resolve) => child.stdout.once('data', resolve));
+    child.stdout.destroy();
+    expect(await ended).toBe(141);
+    expect(stderr).toBe('');
+    expectNothingLeft();
   });
 
   it('mounts a disk for files', async () => {

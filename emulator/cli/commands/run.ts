@@ -1,6 +1,7 @@
 /**
  * `tmem run -- CMD`: boots a guest, sets its swap up, runs CMD in it and passes its exit code on.
  */
+import { once } from 'node:events';
 import type { Command } from 'commander';
 import { ExitCode, TmemError } from '../../errors.js';
 import { bootGuest, planGuest } from '../../guest/guest.js';
@@ -33,6 +34,11 @@ function readStdin(): Promise<Buffer> {
   });
 }
 
+/** Writes; what it gives is kept once the reader wants more. */
+function writeTo(stream: NodeJS.WriteStream, chunk: Buffer): Promise<unknown> | undefined {
+  return stream.write(chunk) ? undefined : once(stream, 'drain');
+}
+
 async function runInGuest(words: string[], flags: RunFlags, context: Context): Promise<number> {
   const { signal, progress } = context;
   const say = flags.verbose ? { progress: progress.say } : {};
@@ -44,8 +50,8 @@ async function runInGuest(words: string[], flags: RunFlags, context: Context): P
       stdin,
       signal,
       ...limit,
-      onStdout: (chunk) => process.stdout.write(chunk),
-      onStderr: (chunk) => process.stderr.write(chunk),
+      onStdout: (chunk) => writeTo(process.stdout, chunk),
+      onStderr: (chunk) => writeTo(process.stderr, chunk),
     });
     return result.code;
   } catch (error) {
