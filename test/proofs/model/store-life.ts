@@ -21,6 +21,8 @@ const OBJECTS_MAX = 65_536;
 const LOOK_EVERY_MIN = 256;
 const FLAGS = [0x100_0001, 0x100_0001, 0x100_0000, 0x100_0000, 0x100_0002];
 const BAD_FLAGS = [1, 0x200_0001, 0x100_0003, 0x100_0004, 0x100_0010, 0x100_0100, 0x180_0000];
+/** For keys of at most seven words (secret-hash.ts). */
+const HASH_WORDS = 7 * 1024;
 const UUID = new Int32Array(4);
 
 export class StoreLife {
@@ -30,6 +32,8 @@ export class StoreLife {
   readonly #model = new Model();
   readonly #statistics = new Statistics();
   readonly #log = new OperationLog();
+  /** What all clients' hashes are made of, so that a seed gives the same collisions again. */
+  readonly #hashes: Int32Array;
   readonly #state: ArrayBuffer;
   #quota = new PageQuota();
   #client: TmemClient;
@@ -49,6 +53,7 @@ export class StoreLife {
     this.#shape = shape;
     this.#random = random;
     this.#dice = diceOf(shape.weights);
+    this.#hashes = Int32Array.from({ length: HASH_WORDS }, () => random.next() & shape.hashMask);
     this.#state = new ArrayBuffer(TmemClient.stateBytes(shape.slots));
     this.#held = new Int32Array(shape.slots);
     this.#states = new Uint8Array(shape.slots);
@@ -72,6 +77,7 @@ export class StoreLife {
       quota: this.#quota,
       policy,
       keepGranted,
+      fillTables: (tables) => tables.set(this.#hashes.subarray(0, tables.length)),
     });
   }
 

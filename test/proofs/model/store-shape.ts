@@ -21,6 +21,8 @@ export interface Shape {
   readonly refuses: number;
   /** Numbers of pools, most of which exist. */
   readonly pools: readonly number[];
+  /** What hashes are made of: fewer bits, more keys that collide. */
+  readonly hashMask: number;
 }
 
 const MANY = 70_000;
@@ -66,6 +68,7 @@ const ordinary = {
   fill: 0,
   refuses: 16,
   pools: [...POOLS, 4],
+  hashMask: -1,
 };
 
 type Draw = (random: Random) => Shape;
@@ -88,14 +91,14 @@ const SHAPES: readonly Draw[] = [
   }),
   // One object, as a swap device has it: a dense range.
   () => ({ ...ordinary, slots: 4096, objects: denseIds(1), indices: dense(6000), weights: LARGE }),
-  // Tables as full as they may be: the store's hashes are secret, so keys cannot be chosen to
-  // collide, but in a full table of a power of two they do.
+  // Full tables whose keys fall into few places, at the end of them and on.
   (random) => ({
     ...ordinary,
     slots: 256,
     objects: scatteredIds(random, 300),
     indices: [0, 0xffff_ffff],
     refuses: 0,
+    hashMask: 0x182,
   }),
   // Many small pools that come and go, up to the last there may be.
   () => ({
