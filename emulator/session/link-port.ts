@@ -42,7 +42,7 @@ export class LinkPort {
 
   /** Takes a stream, a new one or that of a store which died. */
   connect(fd: number): void {
-    this.drop();
+    this.#rest = new Uint8Array(0);
     this.#host.resume();
     this.#fd = fd;
     this.#wholeAt = performance.now();

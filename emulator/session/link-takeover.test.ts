@@ -16,6 +16,7 @@ import { PageQuota } from '../store/quota.js';
 import { FakeGuest, LinkGuest } from '../testing/index.js';
 import { Pipe } from '../testing/link-loopback.js';
 import { LinkHost } from '../transport/link-host.js';
+import { LinkRecord } from '../transport/link-record.js';
 import { SharedRegion } from '../transport/region.js';
 import { Session } from './session.js';
 import { SessionRecord } from './session-record.js';
@@ -27,11 +28,11 @@ const EPOCH = 77;
 const OID = objectId(3, 1);
 const OTHER = objectId(4);
 
-/** All that outlives a store: its state, the session's record, the link's words, the region. */
+/** All that outlives a store: its state, the session's record, the link's, the region. */
 const MEMORY_BYTES = [
   TmemClient.stateBytes(geometry.slotCount),
   SessionRecord.bytes,
-  QUEUES.queueCount * 4,
+  LinkRecord.bytes,
   2 ** 20,
 ];
 
@@ -94,7 +95,7 @@ class World {
   }
 
   #begin(takeOver: boolean): void {
-    const [state, record, delivered, memory] = this.memories;
+    const [state, record, linkRecord, memory] = this.memories;
     const region = new SharedRegion(memory!);
     const options = { slotCount: geometry.slotCount, state: state!, keepGranted: takeOver };
     const policy = parsePolicy(this.#policy);
@@ -113,7 +114,7 @@ class World {
       region,
       geometry,
       slots: this.client.slots,
-      delivered: new Uint32Array(delivered!),
+      record: new LinkRecord(linkRecord!),
       cutOff: (fault) => this.session.cutOff(fault),
     });
     this.#host.resume();
@@ -411,7 +412,7 @@ function play(scenario: Scenario, plans: Plan[] = []): Outcome {
 const TEARINGS_MAX = 3;
 /** Events of taking over, and some of going on; every so many of them is another death. */
 const SECOND_DEATHS = 30;
-const SECOND_DEATH_STEP = 5;
+const SECOND_DEATH_STEP = 10;
 
 /** Which of so many plain changes happened. */
 function* tearings(changed: number): Generator<(place: number) => boolean> {

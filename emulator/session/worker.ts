@@ -15,13 +15,14 @@ import { objectId, TmemClient } from '../store/client.js';
 import { PageQuota } from '../store/quota.js';
 import { HOST_PEER } from '../transport/ivshmem-server.js';
 import { LinkHost } from '../transport/link-host.js';
+import { LinkRecord } from '../transport/link-record.js';
 import { SharedRegion } from '../transport/region.js';
 import { LinkPort } from './link-port.js';
 import type { StoreMessage, StoreRequest, StoreSetup, StoreStats } from './messages.js';
 import { FAULT_NAMES, Session } from './session.js';
 import { Count } from './session-counters.js';
 import { SessionRecord } from './session-record.js';
-import { deliveredOffset, recordOffset, storeStateBytes } from './state-file.js';
+import { linkRecordOffset, recordOffset, storeStateBytes } from './state-file.js';
 
 /** Looks at the queues between two looks at the clock; each look at a link is a system call. */
 const LOOKS_PER_CLOCK = 32;
@@ -84,7 +85,7 @@ class StoreThread {
       region: this.#region,
       geometry,
       slots: this.#client.slots,
-      delivered: new Uint32Array(state, deliveredOffset(geometry.slotCount), geometry.queueCount),
+      record: new LinkRecord(state, linkRecordOffset(geometry.slotCount)),
       cutOff: (fault) => this.#session.cutOff(fault),
     });
     this.#link =

@@ -10,7 +10,7 @@ import { crc32 } from 'node:zlib';
 import { FRAME, FRAME_MAGIC, FRAME_PAYLOAD_MAX, wordsOf } from '../protocol/layout.js';
 
 const frame = wordsOf(FRAME);
-export const FRAME_BYTES_MAX = FRAME.bytes + FRAME_PAYLOAD_MAX;
+const FRAME_BYTES_MAX = FRAME.bytes + FRAME_PAYLOAD_MAX;
 /** What a header's own checksum covers. */
 const HEAD_CRC_BYTES = frame.head_crc * 4;
 

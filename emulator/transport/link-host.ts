@@ -8,13 +8,14 @@
  * both sides go back to that when something was lost.
  *
  * It may die at any instruction; the next one's `resume` finds all that it needs in the region, the
- * slot table and the words of `delivered`. The guest was told of as many puts as have come and
- * as slots stand ready for (the stock). That sum never falls: each change of either is one store,
- * made before any frame tells of it. A put leaves the stock as its queue's tail passes it, with
- * the number of puts so far in its descriptor; a slot off the credit ring joins as `credit_head`
- * passes it, one that a get granted as `delivered` passes its reply. So the stock is what is
- * promised and in neither ring, queue nor open reply. What the guest sent and no tail covers it
- * sends again; a reply that was sent and not acknowledged is sent again.
+ * slot table and the record. The guest was told of as many puts as have come and as slots stand
+ * ready for (the stock). That sum never falls: each change of either is one store, made before
+ * any frame tells of it. A put leaves the stock as its queue's tail passes it, with the number of
+ * puts so far in its descriptor; a slot off the credit ring joins as `credit_head` passes it, one
+ * that a get granted as `delivered` passes its reply. So the stock is what is promised and in
+ * neither ring, queue nor open reply. What the guest sent and no tail covers it sends again, told
+ * to by the RESYNC that comes first; a reply that it has not acknowledged is sent again, and
+ * before all that as many zeroes as a frame on its way may lack, which end it as damage.
  *
  * The other side is hostile: a damaged frame is noise, an undamaged one that no honest guest would
  * send cuts it off. It holds no more bytes than one frame each way. The caller owns the memory and
@@ -26,7 +27,6 @@ import {
   DESCRIPTOR,
   Fault,
   Feature,
-  FRAME,
   FRAME_ITEM,
   FRAME_STATUS_FAULT_SHIFT,
   FRAME_STATUS_REFUSE,
@@ -42,8 +42,9 @@ import {
   wordsOf,
 } from '../protocol/layout.js';
 import type { SlotTable } from '../store/slot-table.js';
-import { FRAME_BYTES_MAX, type Frame, FrameReader, FrameWriter } from './frame.js';
+import { type Frame, FrameReader, FrameWriter } from './frame.js';
 import { LinkQueues } from './link-queues.js';
+import { LinkRecord } from './link-record.js';
 import type { SharedRegion } from './region.js';
 
 const header = wordsOf(HEADER);
@@ -60,19 +61,14 @@ const PAGE_WORDS = PAGE_BYTES / 4;
 const STOCK_MAX = 1024;
 /** A guest with fewer puts left than this is told of new ones without being asked. */
 const CREDITS_LOW = STOCK_MAX / 4;
-/** Ends, as damage, whatever frame another host's end left unfinished; and a header's length. */
-const NOISE = new Uint8Array(FRAME_BYTES_MAX + FRAME.bytes);
 
 export interface LinkHostOptions {
   readonly region: SharedRegion;
   readonly geometry: Geometry;
   /** The store's word on the region's slots. */
   readonly slots: SlotTable;
-  /**
-   * Replies that the guest has, a word a queue, in memory that outlives this; default: in none
-   * that does.
-   */
-  readonly delivered?: Uint32Array;
+  /** Where this keeps what the next one needs; default: nowhere that outlives it. */
+  readonly record?: LinkRecord;
   /** Has the session cut this guest off. */
   readonly cutOff: (fault: number) => void;
 }
@@ -86,7 +82,7 @@ export class LinkHost {
   readonly #queues: LinkQueues;
   /** Replies framed since the guest last asked for them again, by queue. */
   readonly #sent: Uint32Array;
-  readonly #delivered: Uint32Array;
+  readonly #record: LinkRecord;
   #epoch = 0;
   /** Slots that stand ready for puts that the guest has been, or will be, told of. */
   #stock: number[] = [];
@@ -95,7 +91,8 @@ export class LinkHost {
   #creditsTold = 0;
   #statusTold = 0;
   #welcome = false;
-  #noise = false;
+  /** Bytes that end what another host's end left of a frame. */
+  #noise = 0;
   #resync = false;
   /** A RESYNC is on its way: what is out of order until it is heard needs no other. */
   #asked = false;
@@ -107,14 +104,20 @@ export class LinkHost {
     this.#bytes = new Uint8Array(options.region.memory);
     this.#queues = new LinkQueues(this.#words, options.geometry);
     this.#sent = new Uint32Array(queueCount);
-    this.#delivered = options.delivered ?? new Uint32Array(queueCount);
+    this.#record = options.record ?? new LinkRecord();
   }
 
-  /** Forgets the stream and the guest on it; what outlives this stays as it is. */
+  /** Forgets a stream that has ended, and the guest on it; the region stays as it is. */
   reset(): void {
+    this.#record.sending = 0;
+    this.#clear();
+  }
+
+  #clear(): void {
     this.reader.reset();
     this.#forget();
     this.#welcome = false;
+    this.#noise = 0;
   }
 
   #forget(): void {
@@ -123,7 +126,6 @@ export class LinkHost {
     this.#stock = [];
     this.#puts = 0;
     this.#creditsTold = 0;
-    this.#noise = false;
     this.#resync = false;
     this.#asked = false;
   }
@@ -135,17 +137,22 @@ export class LinkHost {
    * whatever instruction, if there was one. Call it once the session has taken over.
    */
   resume(): void {
-    this.reset();
+    this.#clear();
+    this.#noise = this.#record.sending;
     const words = this.#words;
     if (Atomics.load(words, header.guest_state) !== GuestState.ATTACHED) return;
     this.#epoch = words[header.guest_epoch]! >>> 0;
-    this.#sent.set(this.#delivered.subarray(0, this.#sent.length));
+    this.#rewind();
     this.#puts = this.#queues.puts(this.#epoch);
     // Slots of another life than the guest's are not promised to it.
-    if (this.#isServed) this.#stock = this.#queues.stock(this.#options.slots, this.#delivered);
-    this.#noise = true;
+    if (this.#isServed) this.#stock = this.#queues.stock(this.#options.slots, this.#record);
     this.#resync = true;
     this.#asked = true;
+  }
+
+  /** Replies that the guest does not have are to be sent again. */
+  #rewind(): void {
+    for (const queue of this.#sent.keys()) this.#sent[queue] = this.#record.delivered(queue);
   }
 
   /** Whether the session serves the life that is on the link. */
@@ -202,7 +209,7 @@ export class LinkHost {
         break;
       case FrameKind.RESYNC:
         if (!this.#takeAcknowledgements(words)) break;
-        this.#sent.set(this.#delivered);
+        this.#rewind();
         this.#asked = true;
         this.#resync = true;
         break;
@@ -223,7 +230,7 @@ export class LinkHost {
       words[this.#queues.controlWord(queue, queueControl.tail)] = 0;
       words[this.#queues.controlWord(queue, queueControl.guest_sleep)] = 0;
     }
-    this.#delivered.fill(0);
+    this.#record.clearDelivered();
     words[header.credit_head] = 0;
     words[header.guest_version] = PROTOCOL_VERSION;
     words[header.guest_features] =
@@ -238,7 +245,7 @@ export class LinkHost {
     const queues = this.#sent.length;
     const { queueEntries } = this.#options.geometry;
     for (let queue = 0; queue < queues; queue += 1) {
-      const before = this.#delivered[queue]!;
+      const before = this.#record.delivered(queue);
       const delivered = (words[queue] ?? -1) >>> 0;
       const ahead = (delivered - before) | 0;
       const open = (this.#queues.head(queue) - before) >>> 0;
@@ -259,7 +266,7 @@ export class LinkHost {
       if (slot !== -1) this.#stock.push(slot);
     }
     if (((this.#sent[queue]! - to) | 0) < 0) this.#sent[queue] = to;
-    Atomics.store(this.#delivered, queue, to);
+    this.#record.setDelivered(queue, to);
   }
 
   #takeOperations(words: Int32Array, payload: Uint8Array): void {
@@ -288,7 +295,7 @@ export class LinkHost {
     // Not lost but early, or here already.
     if (ahead !== 0) return true;
     this.#asked = false;
-    const waiting = (sequence - this.#delivered[queue]!) >>> 0;
+    const waiting = (sequence - this.#record.delivered(queue)) >>> 0;
     const slot = page.length === 0 ? 0 : this.#stock.pop();
     if (waiting >= this.#options.geometry.queueEntries || slot === undefined) {
       this.#options.cutOff(Fault.FRAME);
@@ -313,10 +320,18 @@ export class LinkHost {
 
   /** The next bytes to send, all of them before this is called again; undefined: nothing now. */
   nextFrame(): Uint8Array | undefined {
-    if (this.#noise) {
-      this.#noise = false;
-      return NOISE;
-    }
+    const frame = this.#noise > 0 ? this.#nextNoise() : this.#buildFrame();
+    this.#record.sending = frame?.length ?? 0;
+    return frame;
+  }
+
+  #nextNoise(): Uint8Array {
+    const noise = new Uint8Array(this.#noise);
+    this.#noise = 0;
+    return noise;
+  }
+
+  #buildFrame(): Uint8Array | undefined {
     if (this.#welcome) return this.#nextWelcome();
     if (this.#epoch === 0) return undefined;
     const isServed = this.#isServed;

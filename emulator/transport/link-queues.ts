@@ -17,6 +17,7 @@ import {
   wordsOf,
 } from '../protocol/layout.js';
 import { SlotState, type SlotTable } from '../store/slot-table.js';
+import type { LinkRecord } from './link-record.js';
 
 const header = wordsOf(HEADER);
 const queueControl = wordsOf(QUEUE_CONTROL);
@@ -111,7 +112,7 @@ export class LinkQueues {
   }
 
   /** Slots promised to the guest that stand in neither ring, queue nor undelivered answer. */
-  stock(slots: SlotTable, delivered: Uint32Array): number[] {
+  stock(slots: SlotTable, record: LinkRecord): number[] {
     const { queueCount, queueEntries, creditEntries } = this.#geometry;
     const words = this.#words;
     const elsewhere = new Set<number>();
@@ -124,7 +125,7 @@ export class LinkQueues {
         const isPut = words[from + descriptor.command] === Command.PUT_PAGE;
         if (isPut) elsewhere.add(words[from + descriptor.slot]!);
       }
-      for (const at of counted(delivered[queue]!, head, queueEntries)) {
+      for (const at of counted(record.delivered(queue), head, queueEntries)) {
         elsewhere.add(this.grantAt(queue, at));
       }
     }

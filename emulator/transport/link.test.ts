@@ -15,7 +15,9 @@ import {
 } from '../protocol/layout.js';
 import { objectId } from '../store/client.js';
 import { createLinkLoopback, type Direction, type LinkLoopback } from '../testing/index.js';
-import { FrameWriter } from './frame.js';
+import { FrameReader, FrameWriter } from './frame.js';
+import { LinkHost } from './link-host.js';
+import { LinkRecord } from './link-record.js';
 
 const OID = objectId(3);
 const EPOCH = 0x77;
@@ -107,6 +109,32 @@ describe('a damaged link', { timeout: 120_000 }, () => {
     }
     expect(loop.client.usedSlots).toBe(30);
   });
+});
+
+it('a host’s end that takes over ends half a frame, however long, and says where it is', () => {
+  const { region, geometry, client, guest } = attached();
+  guest.newPool(PoolFlag.PERSIST);
+  const writer = new FrameWriter();
+  writer.addBytes(new Uint8Array(60_000).fill(0x54));
+  const cut = writer.finish({ kind: FrameKind.REPLIES, epoch: EPOCH });
+  const record = new LinkRecord();
+  record.sending = cut.length;
+  const cutOff = (fault: number) => expect.unreachable(`fault ${fault}`);
+  const host = new LinkHost({ region, geometry, slots: client.slots, record, cutOff });
+  host.resume();
+  const reader = new FrameReader();
+  const arrive = (bytes: Uint8Array): void => {
+    reader.space.set(bytes);
+    reader.filled(bytes.length);
+  };
+  arrive(cut.subarray(0, 40));
+  expect(reader.next()).toBeUndefined();
+  arrive(host.nextFrame()!);
+  expect(reader.next()).toBeUndefined();
+  arrive(host.nextFrame()!);
+  expect(reader.next()).toMatchObject({ kind: FrameKind.RESYNC, epoch: EPOCH });
+  while (host.nextFrame() !== undefined);
+  expect(record.sending).toBe(0);
 });
 
 describe('back-pressure', () => {
