@@ -26,8 +26,9 @@ const NAP = MS / 10;
 const NAPS_MAX = 50;
 const SLEEP_MAX = SECOND;
 
-/** A sleep is as good to die in as so many points of the code. */
-const DEATHS_ASLEEP = 5;
+/** Where it may die beside the stores: at a load in so many, and in its sleep as at so many stores. */
+const DEATHS_AT_LOADS = 16;
+const DEATHS_ASLEEP = 2;
 
 /** What the store dies with. */
 const DEATH = Symbol('death');
@@ -137,8 +138,11 @@ export class Host implements Watcher {
 
   after(isStore: boolean): void {
     if (this.#armed !== undefined) return;
-    if (!this.#chance()) this.#letOthersIn();
-    else if (!isStore || this.#options.scheduler.random.oneIn(2)) this.#die();
+    const { random } = this.#options.scheduler;
+    // Most loads are of one who looks for work; dying there is as dying before them.
+    const mayDie = isStore || random.oneIn(DEATHS_AT_LOADS);
+    if (!mayDie || !this.#chance()) this.#letOthersIn();
+    else if (!isStore || random.oneIn(2)) this.#die();
     else this.#armed = this.#lasting.map((words) => words.slice());
   }
 

@@ -328,10 +328,6 @@ export class Machine {
     }
     while (this.givenUp.count > 0 || !this.cache.isDrained) yield pause();
     yield* this.device.detach();
-    for (let waited = 0; this.device.peek('session_epoch') === this.device.epoch; waited += 1) {
-      if (waited > 20_000) throw new Problem('the host holds on to a guest that has left');
-      yield pause();
-    }
     this.isUp = false;
     this.hasLeft = true;
   }

@@ -28,7 +28,7 @@ export interface Plan {
   /** A step in so many stands still for a while; 0: none. */
   readonly stallOneIn: number;
   readonly stallMax: number;
-  /** A point within the host in so many is where it dies; 0: none. */
+  /** A store of the host in so many is where it dies; 0: none. */
   readonly crashOneIn: number;
   readonly crashesMax: number;
   /** The same, while it takes over. */
@@ -86,9 +86,9 @@ type Faults =
 
 function drawFaults(random: Random): Pick<Plan, Faults> {
   return {
-    crashOneIn: maybe(random, 1, [20, 80, 300, 2000]),
-    crashesMax: random.pick([1, 10, 100]),
-    crashAgainOneIn: maybe(random, 1, [20, 100, 500]),
+    crashOneIn: maybe(random, 1, [6, 25, 100, 500]),
+    crashesMax: random.pick([1, 10, 200]),
+    crashAgainOneIn: maybe(random, 1, [6, 25, 100]),
     noticeMax: random.pick([100, 5 * MS, 500 * MS]),
     downMax: random.pick([MS, 20 * MS, 500 * MS, 4 * SECOND, 60 * SECOND]),
     bellLoss: maybe(random, 2, [8, 64, 200]),

@@ -8,12 +8,11 @@
 import { Feature, PoolFlag } from '../../../../emulator/protocol/layout.js';
 import { type Act, STEP, type Task } from '../scheduler.js';
 import { Problem } from '../trace.js';
-import type { Device } from './device.js';
+import { type Device, FOR_EVER } from './device.js';
 import {
   DRAIN_PAUSE,
   destroyPool,
   ETIMEDOUT,
-  FOR_EVER,
   flushPage,
   getDirect,
   getPage,

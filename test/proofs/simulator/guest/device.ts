@@ -28,7 +28,10 @@ import { Credits } from './credits.js';
 const replyWords = wordsOf(REPLY);
 /** A sleeper looks by itself this often. */
 const SLEEP_SLICE = 100 * MS;
-const ATTACH_MS = 5000;
+const ATTACH_TIMEOUT = 5000 * MS;
+const LOOK_PAUSE_MAX = 100 * MS;
+/** Wait for ever. */
+export const FOR_EVER = Number.POSITIVE_INFINITY;
 /** Why a descriptor was not posted: there is no place, or somebody has yet to read the last reply. */
 const FULL = -1;
 const BUSY = -2;
@@ -154,26 +157,33 @@ export class Device {
     this.poke('guest_state', GuestState.ATTACHED);
     yield STEP;
     this.#options.ring();
-    const task = this.scheduler.current!;
-    this.#waits.set(task, this.scheduler.now);
-    let waited = 0;
-    while (this.peek('session_epoch') !== this.epoch && waited < ATTACH_MS) {
-      yield this.scheduler.now + MS;
-      waited += 1;
-    }
-    this.#waits.delete(task);
-    this.attached = waited < ATTACH_MS;
+    this.attached = yield* this.#waitSession(() => this.peek('session_epoch') === this.epoch);
     if (this.attached) this.scheduler.note('attached', this.epoch, this.features);
     else this.poke('guest_state', GuestState.DETACHED);
     return this.attached;
   }
 
-  /** tmem_ivshmem_remove(). */
+  /** Looks for what the host says of this life, ever less often. @returns false: it did not */
+  *#waitSession(says: () => boolean, timeout = ATTACH_TIMEOUT): Act<boolean> {
+    const task = this.scheduler.current!;
+    const end = this.scheduler.now + timeout;
+    this.#waits.set(task, this.scheduler.now);
+    let pause = MS;
+    while (!says() && this.scheduler.now < end) {
+      yield this.scheduler.now + pause;
+      pause = Math.min(2 * pause, LOOK_PAUSE_MAX);
+    }
+    this.#waits.delete(task);
+    return says();
+  }
+
+  /** tmem_ivshmem_remove(), and a look at whether the host lets go. */
   *detach(): Act {
     this.attached = false;
     this.poke('guest_state', GuestState.DETACHED);
     yield STEP;
     this.#options.ring();
+    yield* this.#waitSession(() => this.peek('session_epoch') !== this.epoch, FOR_EVER);
   }
 
   /** tmem_accepts_puts(). */

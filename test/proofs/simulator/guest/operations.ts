@@ -17,8 +17,6 @@ export const ENOSPC = -28;
 const POOL_TIMEOUT = 10 * SECOND;
 const GET_REPORT = 30 * SECOND;
 const SPEC_VERSION = 1 << 24;
-/** Wait for ever. */
-export const FOR_EVER = Number.POSITIVE_INFINITY;
 
 export interface PageKey {
   readonly pool: number;
