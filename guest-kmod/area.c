@@ -19,12 +19,22 @@
 #include <linux/delay.h>
 #include <linux/jiffies.h>
 #include <linux/page-flags.h>
+#include <linux/ratelimit.h>
 #include <linux/slab.h>
 #include <linux/swap.h>
 #include <linux/workqueue.h>
 
 #include "compat.h"
 #include "tmem.h"
+
+/* One line of a kind in five seconds: pages are many, and their trouble is one. */
+#define tmem_area_say(format, ...)					\
+	do {								\
+		static DEFINE_RATELIMIT_STATE(limit, 5 * HZ, 1);	\
+									\
+		if (__ratelimit(&limit))				\
+			pr_err(format, ##__VA_ARGS__);			\
+	} while (0)
 
 /* One area: set up by on, before any other hook, taken down by off. */
 struct tmem_area {
@@ -233,8 +243,8 @@ static int tmem_area_get(unsigned int number, pgoff_t offset, struct page *page,
 	if (ret != 1 || !check || *check == expected)
 		return ret;
 	atomic64_inc(&dev->counters.gets_mismatched);
-	pr_err_ratelimited("tmem: page %lu of area %u came back with other bytes than were put\n",
-			   offset, number);
+	tmem_area_say("tmem: page %lu of area %u came back with other bytes than were put\n",
+		      offset, number);
 	return -EBADMSG;
 }
 
@@ -261,12 +271,12 @@ enum tmem_load tmem_area_load(unsigned int number, pgoff_t offset, struct page *
 			return TMEM_LOAD_FAILED;
 		atomic64_inc(&dev->counters.lost);
 		if (may_fail && time_after(jiffies, end)) {
-			pr_err_ratelimited("tmem: page %lu of area %u cannot be had (%d): SIGBUS\n",
-					   offset, number, ret);
+			tmem_area_say("tmem: page %lu of area %u cannot be had (%d): SIGBUS\n",
+				      offset, number, ret);
 			return TMEM_LOAD_FAILED;
 		}
-		pr_err_ratelimited("tmem: the host lost page %lu of area %u (%d): waiting\n",
-				   offset, number, ret);
+		tmem_area_say("tmem: the host lost page %lu of area %u (%d): waiting\n",
+			      offset, number, ret);
 		msleep(may_fail ? 20 : 1000);
 	}
 }

@@ -137,7 +137,8 @@ void tmem_link_grant(struct tmem_link *link)
 	struct tmem_device *dev = &link->dev;
 	u32 place;
 
-	while (link->free_count && link->granted != link->credits) {
+	/* A host cannot take back what it has let us send. */
+	while (link->free_count && (s32)(link->credits - link->granted) > 0) {
 		place = link->granted & (dev->credit_entries - 1);
 		dev->credit_ring[place] = cpu_to_le32(link->free[--link->free_count]);
 		link->granted++;
@@ -145,7 +146,7 @@ void tmem_link_grant(struct tmem_link *link)
 	/* The entries before the tail that covers them. */
 	smp_store_release(&dev->header->credit_tail, cpu_to_le32(link->granted));
 	/* Nothing is due from a host that is full, or gone. */
-	WRITE_ONCE(dev->credits_due, link->granted != link->credits &&
+	WRITE_ONCE(dev->credits_due, (s32)(link->credits - link->granted) > 0 &&
 		   le32_to_cpu(dev->header->host_state) == TMEM_HOST_READY);
 	wake_up_all(&dev->credit_wait);
 }
