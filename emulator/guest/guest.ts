@@ -7,6 +7,7 @@
  */
 import { truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Machine, type QmpClient } from '@qemu-tmem/qmp';
 import {
   type ExecOptions,
@@ -96,6 +97,9 @@ const CONSOLE_LINES = 20;
 /** A panic's reason stands above its registers and call trace. */
 const PANIC_LINES = 200;
 const VANISH_MS_MAX = 2000;
+/** For a guest that is alive to say which life it is in, and between two questions. */
+const LIFE_MS_MAX = 2000;
+const LIFE_LOOK_MS = 50;
 
 /** What a guest is made of, before QEMU runs. */
 interface Plan {
@@ -235,6 +239,7 @@ export async function bootGuest(options: GuestOptions = {}): Promise<Guest> {
       kernel: planned.kernel,
       frontEnds: planned.swap.kind === 'tmem' ? planned.swap.frontEnds : ['none'],
       store,
+      bootTimeoutMs: options.bootTimeoutMs ?? DEFAULT_BOOT_MS,
     });
     const signal = options.signal === undefined ? {} : { signal: options.signal };
     await guest.sh(swapCommands(planned.swap), { timeoutMs: SETUP_MS_MAX, ...signal });
@@ -258,7 +263,7 @@ export async function bootGuest(options: GuestOptions = {}): Promise<Guest> {
 async function connectAgent(
   machine: Machine,
   where: GuestMachineOptions,
-  options: GuestOptions,
+  options: Pick<GuestOptions, 'bootTimeoutMs' | 'signal'>,
 ): Promise<GuestAgent> {
   const timeoutMs = options.bootTimeoutMs ?? DEFAULT_BOOT_MS;
   const gone = new AbortController();
@@ -303,6 +308,7 @@ interface GuestParts {
   readonly kernel: Kernel;
   readonly frontEnds: readonly FrontEnd[];
   readonly store: TmemServer | undefined;
+  readonly bootTimeoutMs: number;
 }
 
 export class Guest implements AsyncDisposable {
@@ -310,23 +316,31 @@ export class Guest implements AsyncDisposable {
   /** Who hands pages to the module; `none` where it is not in the path. */
   readonly frontEnds: readonly FrontEnd[];
   readonly machine: Machine;
-  readonly agent: GuestAgent;
   /** The server that holds the guest's pages; undefined where swap is a disk or zram. */
   readonly store: TmemServer | undefined;
   readonly accelerator: Accelerator;
   bootSeconds: BootSeconds = { prepare: 0, boot: 0, swap: 0 };
   readonly #lifetime: Lifetime;
   readonly #machineOptions: GuestMachineOptions;
+  readonly #bootTimeoutMs: number;
+  #agent: GuestAgent;
 
   constructor(parts: GuestParts) {
     this.kernel = parts.kernel;
     this.frontEnds = parts.frontEnds;
     this.machine = parts.machine;
-    this.agent = parts.agent;
+    this.#agent = parts.agent;
     this.store = parts.store;
     this.accelerator = parts.machineOptions.accelerator;
     this.#lifetime = parts.lifetime;
     this.#machineOptions = parts.machineOptions;
+    this.#bootTimeoutMs = parts.bootTimeoutMs;
+    this.#lifetime.defer(() => this.#agent.close());
+  }
+
+  /** Of the life that the guest is in. */
+  get agent(): GuestAgent {
+    return this.#agent;
   }
 
   get cpus(): number {
@@ -385,6 +399,38 @@ export class Guest implements AsyncDisposable {
   async counters(): Promise<GuestCounters> {
     const { stdout } = await this.exec(COUNTERS_COMMAND, { timeoutMs: COUNTERS_MS_MAX });
     return readCounters(stdout);
+  }
+
+  /**
+   * Ends this life of the guest's, by the machine's reset button or by a command that has the kernel
+   * begin again, and waits for the next one's agent. Nothing is set up in it: no module, no swap.
+   * @throws TmemError (GUEST_BOOT_TIMEOUT, GUEST_VANISHED)
+   */
+  async beginAgain(command?: string): Promise<void> {
+    const ended = await this.#life();
+    const deadline = performance.now() + this.#bootTimeoutMs;
+    await this.qmp.execute('set-action', { reboot: 'reset' });
+    if (command === undefined) await this.qmp.execute('system_reset');
+    else this.#agent.spawn(command);
+    for (;;) {
+      const life = await this.#life().catch(() => undefined);
+      if (life !== undefined && life !== ended) return;
+      const bootTimeoutMs = Math.ceil(deadline - performance.now());
+      if (bootTimeoutMs <= 0) throw new TmemError('GUEST_BOOT_TIMEOUT', 'no other life began');
+      if (life === ended) {
+        await delay(LIFE_LOOK_MS);
+        continue;
+      }
+      // The next life's agent answers nobody who has not greeted it.
+      await this.#agent.close();
+      this.#agent = await connectAgent(this.machine, this.#machineOptions, { bootTimeoutMs });
+    }
+  }
+
+  /** A name for the life that the guest is in. */
+  async #life(): Promise<string> {
+    const command = 'cat /proc/sys/kernel/random/boot_id';
+    return (await this.#agent.exec(command, { timeoutMs: LIFE_MS_MAX })).stdout;
   }
 
   /** The last lines of the guest's console. */
