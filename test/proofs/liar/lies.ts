@@ -65,7 +65,7 @@ export const HOST_WORDS: readonly number[] = hostWords(HEADER);
 export const IDENTITY_WORDS = HOST_WORDS.filter((word) => word < header.host_state);
 
 /** Numbers that are at the edge of something. */
-function edge(random: Random, near: number): number {
+export function edge(random: Random, near: number): number {
   const edges = [0, 1, near - 1, near, near + 1, 2 * near, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff];
   return random.oneIn(3) ? random.next() : random.pick(edges) >>> 0;
 }
