@@ -8,6 +8,7 @@
 import { randomInt } from 'node:crypto';
 import { formatOption } from '@qemu-tmem/qmp';
 import { Lifetime } from '../lifetime.js';
+import { needDescriptors } from '../native/descriptors.js';
 import { closeFd, eventFd, mapShared, unmap } from '../native/libc.js';
 import { type PolicySpec, parsePolicy } from '../policy/put-policy.js';
 import { computeGeometry, type Geometry } from '../protocol/geometry.js';
@@ -21,6 +22,7 @@ import type { StoreSetup, StoreStats } from './messages.js';
 import { Count } from './session-counters.js';
 import { SessionRecord } from './session-record.js';
 import { recordOffset, storeStateBytes } from './state-file.js';
+import { FORK_DESCRIPTORS } from './store-child.js';
 import { StoreGoneError, StoreProcess, type StoreProcessOptions } from './store-process.js';
 
 export { StoreGoneError } from './store-process.js';
@@ -58,6 +60,8 @@ const DEFAULT_REGION_BYTES = 512 * 1024 * 1024;
 export const DEFAULT_QUEUE_COUNT = 4;
 const DEFAULT_QUEUE_ENTRIES = 1024;
 const DEFAULT_SPIN_MICROS = 100;
+/** Memory, eventfds, socket and client, two processes of the store: all but an eventfd a queue. */
+const OWN_DESCRIPTORS = 8 + 2 * FORK_DESCRIPTORS;
 /** A random 32-bit life number, never 0. */
 export function newEpoch(): number {
   return randomInt(1, 0x7fff_ffff);
@@ -90,7 +94,7 @@ export class TmemServer implements AsyncDisposable {
 
   /**
    * Starts to serve. When this returns, QEMU may be started.
-   * @throws GeometryError, RegionError, SocketServerError, PolicyError
+   * @throws GeometryError, RegionError, SocketServerError, PolicyError, DescriptorLimitError
    */
   static async start(options: TmemServerOptions): Promise<TmemServer> {
     const geometry = computeGeometry({
@@ -99,6 +103,7 @@ export class TmemServer implements AsyncDisposable {
       queueEntries: options.queueEntries ?? DEFAULT_QUEUE_ENTRIES,
     });
     parsePolicy(options.policy ?? 'accept');
+    needDescriptors(OWN_DESCRIPTORS + geometry.queueCount, 'a store');
     const server = new TmemServer(options, geometry.queueCount);
     try {
       await server.#start(options, geometry);

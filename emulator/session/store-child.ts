@@ -7,6 +7,7 @@
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { createRequire } from 'node:module';
+import { needDescriptors } from '../native/descriptors.js';
 import type { StoreMessage, StoreRequest, StoreSetup } from './messages.js';
 import { settled } from './settled.js';
 
@@ -14,6 +15,8 @@ import { settled } from './settled.js';
 const START_MS_MAX = 20_000;
 /** Descriptors below are the standard streams and the channel of messages. */
 const FIRST_FD = 4;
+/** What a fork takes in this process; where it fails half-way, Node 20 leaves one of them open. */
+export const FORK_DESCRIPTORS = 8;
 
 /** Descriptors in the order in which a child has them, from FIRST_FD on. */
 function descriptorsOf(setup: StoreSetup): number[] {
@@ -37,6 +40,7 @@ function renumbered(setup: StoreSetup): StoreSetup {
 
 /** @throws the system's error for a process that cannot be had, unless Node makes it an event */
 function forked(setup: StoreSetup): ChildProcess {
+  needDescriptors(FORK_DESCRIPTORS, 'a process of the store');
   return fork(createRequire(import.meta.url).resolve('#store-process'), [], {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc', ...descriptorsOf(setup)],
     execArgv: [],
