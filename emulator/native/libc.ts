@@ -1,10 +1,10 @@
 /**
  * The native seam: the few libc calls that Node lacks, through koffi.
  *
- * Linux on x86-64 only. Every function either succeeds or throws a NativeError that carries
- * errno, or a DescriptorLimitError; the caller owns each descriptor and mapping that it is given, and frees it with
- * `closeFd` or `unmap`. A mapping that is unmapped must no longer be touched: views over it stay
- * readable to JavaScript and fault in hardware.
+ * Linux on x86-64 only. Every function either succeeds or throws a NativeError that carries errno,
+ * or a DescriptorLimitError; the caller owns each descriptor and mapping that it is given, and
+ * frees it with `closeFd` or `unmap`. A mapping that is unmapped must no longer be touched: views
+ * over it stay readable to JavaScript and fault in hardware.
  */
 import koffi from 'koffi';
 import { DescriptorLimitError } from './descriptors.js';
@@ -82,8 +82,8 @@ export function truncate(fd: number, bytes: number): void {
 }
 
 /**
- * Fixes a memory file's size for ever, whoever is given its descriptor: a mapping of a file that was
- * cut shorter kills the process that touches it.
+ * Fixes a memory file's size for ever, whoever is given its descriptor: a mapping of a file that
+ * was cut shorter kills the process that touches it.
  */
 export function sealSize(fd: number): void {
   check('fcntl(F_ADD_SEALS)', call.fcntl(fd, F_ADD_SEALS, SEALS_OF_SIZE) as number);

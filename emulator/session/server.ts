@@ -159,6 +159,12 @@ export class TmemServer implements AsyncDisposable {
         return this.#request({ kind: 'restart', hostEpoch: newEpoch() });
       },
       onRefused: (reason) => this.#guestLines.say(`a connection was refused: ${reason}`),
+      onDescriptors: (areLeft) =>
+        this.#onEvent(
+          areLeft
+            ? 'there are descriptors again: a machine may connect'
+            : 'no descriptor is left (ulimit -n): a machine that connects now is dropped',
+        ),
     };
   }
 

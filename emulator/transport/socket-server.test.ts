@@ -32,3 +32,30 @@ it('leaves the bytes of a client to whoever reads its descriptor', async () => {
   expect(receiveBytes(served, into)).toBe(sent.length);
   expect(into.subarray(0, sent.length)).toEqual(sent);
 });
+
+it('has only some clients wait for the last one to be gone, and turns the others away', async () => {
+  await using lifetime = new Lifetime();
+  const folder = mkdtempSync(join(tmpdir(), 'tmem-socket-'));
+  lifetime.defer(() => rmSync(folder, { recursive: true, force: true }));
+  const socketPath = join(folder, 'socket');
+  const refused: string[] = [];
+  let isGone = (): void => {};
+  const gone = new Promise<void>((resolve) => {
+    isGone = resolve;
+  });
+  const greeted: number[] = [];
+  const options = {
+    socketPath,
+    greet: (_fd: number, client: number) => greeted.push(client),
+    onRefused: (reason: string) => refused.push(reason),
+    readElsewhere: () => gone,
+  };
+  lifetime.use(await SocketServer.listen(options));
+  for (let client = 0; client < 50; client += 1) lifetime.adopt(connectUnix(socketPath), closeFd);
+  await expect.poll(() => refused.length).toBe(50 - 1 - 16);
+  expect(new Set(refused)).toEqual(new Set(['too many wait for the last one to be gone']));
+  expect(greeted).toEqual([1]);
+  isGone();
+  await expect.poll(() => refused.length).toBe(50 - 1);
+  expect(refused.at(-1)).toBe('another QEMU is connected; one guest a socket');
+});

@@ -6,6 +6,7 @@
  * comes back. The server owns the socket and its path; how a client is greeted is the caller's.
  */
 import { createServer, type Server, type Socket } from 'node:net';
+import { hasDescriptors } from '../native/descriptors.js';
 
 const CLIENTS_MAX = 65535;
 /** sun_path of struct sockaddr_un, less the closing zero (sys/un.h). */
@@ -22,6 +23,10 @@ export interface ClientEvents {
    */
   readonly onDisconnect?: (client: number) => unknown;
   readonly onRefused?: (reason: string) => void;
+  /**
+   * No descriptor is left for a client, which the system drops without a word; or one is again.
+   */
+  readonly onDescriptors?: (areLeft: boolean) => void;
 }
 
 export interface SocketServerOptions extends ClientEvents {
@@ -52,6 +57,11 @@ export class SocketServerError extends Error {
   }
 }
 
+/** Clients at once that wait until the last one's end has been dealt with. */
+const WAITING_MAX = 16;
+/** Between two looks whether a client could be let in. */
+const LOOK_MS = 1000;
+
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
@@ -71,7 +81,10 @@ export class SocketServer implements AsyncDisposable {
   readonly #options: SocketServerOptions;
   readonly #server: Server;
   #client: Socket | undefined;
+  #looking: NodeJS.Timeout | undefined;
   #nextClient = 1;
+  #waiting = 0;
+  #descriptorsAreLeft = true;
   /** The last client's end, until `onDisconnect` is through with it. */
   #leaving: Promise<void> = Promise.resolve();
   #closed = false;
@@ -82,6 +95,18 @@ export class SocketServer implements AsyncDisposable {
     this.#options = options;
     const pauseOnConnect = options.readElsewhere !== undefined;
     this.#server = createServer({ pauseOnConnect }, (socket) => this.#accept(socket));
+  }
+
+  /** Whoever cannot be let in is told of; an accept without descriptors is no event of Node's. */
+  #watch(): void {
+    this.#server.on('error', (error) => this.#options.onRefused?.(error.message));
+    this.#looking = setInterval(() => this.#look(), LOOK_MS).unref();
+  }
+
+  #look(): void {
+    const areLeft = hasDescriptors(1);
+    if (areLeft !== this.#descriptorsAreLeft) this.#options.onDescriptors?.(areLeft);
+    this.#descriptorsAreLeft = areLeft;
   }
 
   /**
@@ -117,6 +142,7 @@ export class SocketServer implements AsyncDisposable {
       });
       server.#server.listen(path, resolve);
     });
+    server.#watch();
     return server;
   }
 
@@ -124,7 +150,8 @@ export class SocketServer implements AsyncDisposable {
     // A client that goes away in the middle is no error of ours.
     socket.on('error', () => socket.destroy());
     if (this.#client === undefined) this.#admit(socket);
-    else this.#admitLater(socket);
+    else if (this.#waiting < WAITING_MAX) this.#admitLater(socket);
+    else this.#refuse(socket, 'too many wait for the last one to be gone');
   }
 
   /**
@@ -132,10 +159,12 @@ export class SocketServer implements AsyncDisposable {
    * beginning: looks again two turns later, and when the last one is done with.
    */
   async #admitLater(socket: Socket): Promise<void> {
+    this.#waiting += 1;
     await this.#options.readElsewhere?.().catch(() => {});
     await nextTurn();
     await nextTurn();
     await this.#leaving;
+    this.#waiting -= 1;
     this.#admit(socket);
   }
 
@@ -144,8 +173,7 @@ export class SocketServer implements AsyncDisposable {
     if (socket.destroyed) return;
     const reason = this.#refusal();
     if (reason !== undefined) {
-      this.#options.onRefused?.(reason);
-      this.#turnAway(socket);
+      this.#refuse(socket, reason);
       return;
     }
     const client = this.#nextClient;
@@ -159,7 +187,8 @@ export class SocketServer implements AsyncDisposable {
     try {
       this.#options.greet(descriptorOf(socket), client, handleOf(socket));
       this.#options.onConnect?.(client);
-    } catch {
+    } catch (error) {
+      this.#options.onRefused?.((error as Error).message);
       socket.destroy();
     }
   }
@@ -182,7 +211,8 @@ export class SocketServer implements AsyncDisposable {
     return undefined;
   }
 
-  #turnAway(socket: Socket): void {
+  #refuse(socket: Socket, reason: string): void {
+    this.#options.onRefused?.(reason);
     try {
       this.#options.turnAway?.(descriptorOf(socket));
     } catch {
@@ -199,6 +229,7 @@ export class SocketServer implements AsyncDisposable {
   /** Closes the socket and removes its path; an `onDisconnect` under way is through by then. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
+    clearInterval(this.#looking);
     const client = this.#client;
     // A client that has closed already may still be here, while `onDisconnect` is under way.
     if (client !== undefined && !client.closed) {
