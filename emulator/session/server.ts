@@ -34,7 +34,8 @@ export interface TmemServerOptions {
   readonly transport?: Transport;
   /**
    * Bytes of memory for pages (shared with the guest over ivshmem), a power of two from 1 MiB to
-   * 4 GiB; default 512 MiB. Used as pages come.
+   * 4 GiB; default 512 MiB. Used as pages come, unless the system forbids to promise more memory
+   * than it has (vm.overcommit_memory=2).
    */
   readonly regionBytes?: number;
   /** A tmpfs directory for the memory; default: a nameless memfd. */
@@ -122,7 +123,7 @@ export class TmemServer implements AsyncDisposable {
     const { queueEntries, slotCount } = geometry;
     const region = this.#cleanup.use(RegionFile.create(this.regionBytes, options.shmDir));
     const doorbellFd = this.#ownedEventFd();
-    const state = this.#cleanup.use(RegionFile.create(storeStateBytes(slotCount)));
+    const state = this.#cleanup.use(RegionFile.create(storeStateBytes(slotCount), undefined, true));
     const vectorFds = Array.from({ length: this.vectors }, () => this.#ownedEventFd());
     const doneSoFar = this.#countDone(state.fd, slotCount);
     const setup: StoreSetup = {

@@ -6,7 +6,7 @@
  * directory of the user's choice that is unlinked at once; either way nothing is left behind. The
  * RegionFile owns the descriptor, a SharedRegion owns its own mapping of it.
  */
-import { closeSync, fstatSync, openSync, unlinkSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   closeFd,
@@ -45,17 +45,18 @@ export class RegionFile implements Disposable {
   }
 
   /**
-   * Makes a zeroed file of `bytes`.
-   * @param directory a tmpfs directory such as /dev/shm, whose room is reserved at once; none:
-   * memfd
+   * Makes a zeroed file of `bytes`. Its room is reserved at once wherever a page that is touched
+   * later might not be had: that is a SIGBUS, of the store or of QEMU, and no error.
+   * @param directory a tmpfs directory such as /dev/shm; none: memfd
+   * @param isReserved whether the room is reserved in any case
    * @throws RegionError (SHM_FULL, SHM_UNUSABLE)
    */
-  static create(bytes: number, directory?: string): RegionFile {
+  static create(bytes: number, directory?: string, isReserved = false): RegionFile {
     const fd = directory === undefined ? memfdCreate('tmem') : openUnlinked(directory);
     try {
       truncate(fd, bytes);
-      if (directory !== undefined) reserve(fd, bytes);
-      else sealSize(fd);
+      if (isReserved || directory !== undefined || isOvercommitForbidden()) reserve(fd, bytes);
+      if (directory === undefined) sealSize(fd);
       return new RegionFile(fd, bytes);
     } catch (error) {
       closeFd(fd);
@@ -74,6 +75,15 @@ export class RegionFile implements Disposable {
   [Symbol.dispose](): void {
     closeFd(this.fd);
   }
+}
+
+/**
+ * Whether each page of memory is accounted for as it is first used, so that it may be refused then
+ * (Documentation/mm/overcommit-accounting.rst: mode 2). In the other modes memory without a file
+ * system of its own always has a page, or the system finds one.
+ */
+function isOvercommitForbidden(): boolean {
+  return readFileSync('/proc/sys/vm/overcommit_memory', 'utf8').trim() === '2';
 }
 
 /** The unit of st_blocks (stat(2)). */
