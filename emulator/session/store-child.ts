@@ -13,6 +13,8 @@ import { settled } from './settled.js';
 
 /** For a store to serve, from when it is told to. */
 const START_MS_MAX = 20_000;
+/** Requests that the system did not take yet, behind those that it holds for a store. */
+const UNSENT_MAX = 1024;
 /** Descriptors below are the standard streams and the channel of messages. */
 const FIRST_FD = 4;
 /** What a fork takes in this process; where it fails half-way, Node 20 leaves one of them open. */
@@ -53,6 +55,7 @@ export class StoreChild {
   readonly ended: Promise<string>;
   readonly #child: ChildProcess | undefined;
   readonly #ready = settled<void>();
+  #unsent = 0;
 
   /** `setup` names the descriptors; `onMessage` hears all that the store says once it serves. */
   constructor(
@@ -96,6 +99,11 @@ export class StoreChild {
     return serves;
   }
 
+  /** Whether it has not read what it was sent for so long that no more may be sent. */
+  get isStuck(): boolean {
+    return this.#unsent >= UNSENT_MAX;
+  }
+
   /** Nobody is told when it does not arrive: `ended` will tell. */
   send(request: StoreRequest, handle: unknown): void {
     this.#tell(request, handle);
@@ -103,7 +111,10 @@ export class StoreChild {
 
   #tell(message: StoreSetup | StoreRequest, handle?: unknown): void {
     if (this.#child === undefined || !this.#child.connected) return;
-    this.#child.send(message, handle as never, { keepOpen: true }, () => {});
+    this.#unsent += 1;
+    this.#child.send(message, handle as never, { keepOpen: true }, () => {
+      this.#unsent -= 1;
+    });
   }
 
   kill(): void {

@@ -89,6 +89,22 @@ describe('a store that dies', { timeout: 60_000 }, () => {
     expect(await server.stats()).toMatchObject({ takeovers: 12 });
   });
 
+  it('but is only stopped is not asked for more than it can be told, and answers all of that', async () => {
+    const { server } = await serve();
+    const pid = server.storePid!;
+    process.kill(pid, 'SIGSTOP');
+    const asked = Array.from({ length: 5000 }, (_, pages) => server.setQuota(pages));
+    const refused = { code: 'STORE_GONE', message: 'the store does not read what it is asked' };
+    await expect(asked.at(-1)).rejects.toMatchObject(refused);
+    process.kill(pid, 'SIGCONT');
+    const outcomes = await Promise.allSettled(asked);
+    const answered = outcomes.filter(({ status }) => status === 'fulfilled').length;
+    expect(answered).toBeGreaterThanOrEqual(1024);
+    expect(answered).toBeLessThan(2000);
+    await server.setQuota(7);
+    expect(await server.stats()).toMatchObject({ quotaPages: 7, takeovers: 0 });
+  });
+
   it('is given up when none after it does anything', async () => {
     const { server, events } = await serve();
     // None of them gets as far as to sleep: each is stopped before it has done anything.

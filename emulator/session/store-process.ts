@@ -217,6 +217,9 @@ export class StoreProcess implements AsyncDisposable {
    */
   request(body: RequestBody, handle?: unknown): Promise<StoreStats> {
     if (this.#gone !== undefined) return Promise.reject(this.#gone);
+    if (this.#child?.isStuck) {
+      return Promise.reject(new StoreGoneError('the store does not read what it is asked'));
+    }
     if (body.kind === 'quota') this.#setup = { ...this.#setup, quotaPages: body.pages };
     const request = { id: this.#nextRequest, ...body } as StoreRequest;
     this.#nextRequest += 1;
