@@ -66,13 +66,14 @@ export async function makeAssets(
 ): Promise<Assets> {
   const { kernel, module, tools } = await prepare(options);
   const { cacheDir, progress } = options;
-  const initramfs = await buildInitramfs({
+  const parts = {
     kernel,
     tools,
     kernelModules: [...BASE_MODULES, ...options.modules],
     moduleFiles: [module],
     withPaths: [...options.with],
     output: runDir.file('initramfs.cpio'),
-  });
+  };
+  const initramfs = await runDir.fill(() => buildInitramfs(parts));
   return { kernel, bootImage: await bootImage(kernel, { cacheDir, progress }), initramfs };
 }

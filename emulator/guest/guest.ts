@@ -150,7 +150,7 @@ async function plan(options: GuestOptions, lifetime: Lifetime): Promise<Plan> {
     consolePath: runDir.file('console.log'),
     agentSocket: runDir.file('agent.sock'),
     disks: [
-      ...makeDisks(diskDir.path, disksMib),
+      ...(await diskDir.fill(() => makeDisks(diskDir.path, disksMib))),
       ...(options.dataMib === undefined ? [] : [makeDataDisk(diskDir.path, options.dataMib)]),
     ],
     kernelArguments: [...hookArguments(assets.kernel), ...(options.kernelArguments ?? [])],

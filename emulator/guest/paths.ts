@@ -10,7 +10,7 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { TmemError } from '../errors.js';
+import { codeOf, TmemError } from '../errors.js';
 
 function findPackageRoot(): string {
   const here = dirname(fileURLToPath(import.meta.url));
@@ -82,6 +82,25 @@ export class RunDir implements AsyncDisposable {
 
   file(name: string): string {
     return join(this.path, name);
+  }
+
+  /**
+   * Runs what writes into the folder.
+   * @throws TmemError (RUN_DIR_UNUSABLE) when it is full, and what `work` throws
+   */
+  async fill<T>(work: () => T | Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (cause) {
+      const code = codeOf(cause);
+      if (code !== 'ENOSPC' && code !== 'EDQUOT' && code !== 'EFBIG') throw cause;
+      throw new TmemError(
+        'RUN_DIR_UNUSABLE',
+        `${this.path} has no room for the guest's files: ${(cause as Error).message}; free some, or ` +
+          'set TMPDIR (for the disks, --disk-dir) to another place',
+        cause,
+      );
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

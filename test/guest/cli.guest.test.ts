@@ -273,6 +273,30 @@ describe('bad input', () => {
   });
 });
 
+describe('tmem run with no room', () => {
+  it('tells which folder is full, and leaves nothing in it', () => {
+    const full = join(folder, 'full');
+    mkdirSync(full);
+    const script = 'mount -t tmpfs -o size=1m none "$0" && TMPDIR="$0" "$@"; ls "$0"';
+    const words = [
+      '-rm',
+      'sh',
+      '-c',
+      script,
+      full,
+      process.execPath,
+      MAIN,
+      'run',
+      ...TCG,
+      '--',
+      ':',
+    ];
+    const { stdout, stderr } = spawnSync('unshare', words, { timeout: COMMAND_MS_MAX });
+    expect(stderr.toString()).toMatch(/^tmem: RUN_DIR_UNUSABLE: .*full\/.* no room .*ENOSPC/);
+    expect(stdout.toString()).toBe('');
+  });
+});
+
 describe('tmem serve', () => {
   it('prints what QEMU needs and goes away cleanly', async () => {
     const path = join(folder, 'serve.sock');
