@@ -202,7 +202,9 @@ describe('a supervisor', { timeout: 60_000 }, () => {
 const QUEUES = { queueCount: 2, queueEntries: 16 } as const;
 const LINK_DEATHS = 10;
 
-/** A server in a process of its own that kills each of its stores; it is told to stop and say how. */
+/**
+ * A server in a process of its own that kills each of its stores; it is told to stop and say how.
+ */
 async function serveAndKill(): Promise<{ done: () => boolean; stats: () => Promise<StoreStats> }> {
   const options = { socketPath, transport: 'virtio-serial', regionBytes: 2 ** 20, ...QUEUES };
   const script = `

@@ -1,6 +1,6 @@
 /**
- * Memory that must not run out later: a page that cannot be had when it is touched is a SIGBUS. What
- * the system is like is seen in a mount namespace of its own, by what is built.
+ * Memory that must not run out later: a page that cannot be had when it is touched is a SIGBUS.
+ * What the system is like is seen in a mount namespace of its own, by what is built.
  */
 import { spawnSync } from 'node:child_process';
 import { fstatSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
