@@ -210,7 +210,7 @@ describe('sections 5 and 6: words of a descriptor that its command does not use'
   });
 });
 
-// --- Over a link ----------------------------------------------------------------------------------
+// --- Over a link ---------------------------------------------------------------------------------
 
 interface Sent {
   readonly kind: number;

@@ -85,15 +85,16 @@ static void show_result(const struct result *result)
 {
 	const char *format = options.json ?
 		"{\"program\":\"storm\",\"pagesWritten\":%llu,\"pagesVerified\":%llu,"
-		"\"pagesWrong\":%llu,\"pagesLost\":%llu,\"mib\":%llu,\"processes\":%u,\"passes\":%u,\"seed\":%llu,"
+		"\"pagesWrong\":%llu,\"pagesLost\":%llu,\"mib\":%llu,\"processes\":%u,"
+		"\"passes\":%u,\"seed\":%llu,"
 		"\"processesDied\":%d,\"lastSignal\":%d,\"timeUp\":%s,\"seconds\":%.3f}\n" :
 		"storm: %llu pages written, %llu verified, %llu wrong, %llu lost; %llu MiB, %u "
 		"processes, %u passes, seed %llu; %d died (last signal %d), time up %s, %.3f s\n";
 
 	printf(format, (unsigned long long)result->written, (unsigned long long)result->verified,
 	       (unsigned long long)result->wrong, (unsigned long long)result->lost,
-	       (unsigned long long)options.mib, options.processes, result->passes, (unsigned long long)options.seed, result->died,
-	       result->last_signal, result->time_up ? "true" : "false", now() - started);
+	       (unsigned long long)options.mib, options.processes, result->passes,
+	       (unsigned long long)options.seed, result->died, result->last_signal, result->time_up ? "true" : "false", now() - started);
 	fflush(stdout);
 }
 

@@ -2,9 +2,9 @@
 /*
  * The hammer: random operations through /dev/tmem, as many as the time allows, from a seed.
  *
- * With --verify the host is taken for honest: each get must give the last page put under its key, or
- * miss after a flush or a refused put. Without, it may answer anything, and all that must hold is
- * that each call comes back with a result; which ones is counted.
+ * With --verify the host is taken for honest: each get must give the last page put under its key,
+ * or miss after a flush or a refused put. Without, it may answer anything, and all that must hold
+ * is that each call comes back with a result; which ones is counted.
  */
 #define _GNU_SOURCE
 #include "hammer.h"

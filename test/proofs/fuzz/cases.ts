@@ -2,8 +2,8 @@
  * Cases: inputs of some thousand descriptors, each made from the run's seed and its own number alone,
  * so that one that finds something can be run again by itself.
  *
- * A campaign is one way into the host. Cases of all campaigns have numbers of their own: what is told
- * of a finding is enough to see it again.
+ * A campaign is one way into the host. Cases of all campaigns have numbers of their own: what is
+ * told of a finding is enough to see it again.
  */
 import { Random } from '../random.js';
 import { Finding } from './finding.js';

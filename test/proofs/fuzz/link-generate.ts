@@ -1,6 +1,6 @@
 /**
- * Makes inputs for a link from a seed, a step at a time: frames that an honest guest might send, and
- * among them some with one thing wrong.
+ * Makes inputs for a link from a seed, a step at a time: frames that an honest guest might send,
+ * and among them some with one thing wrong.
  */
 import { FrameKind, PROTOCOL_VERSION } from '../../../emulator/protocol/layout.js';
 import type { Random } from '../random.js';

@@ -1,6 +1,6 @@
 /**
- * What a hostile guest may send over a link, as steps of plain JSON: frames with right checksums and
- * wrong contents, damaged ones, noise. Between them the guest keeps count like an honest one.
+ * What a hostile guest may send over a link, as steps of plain JSON: frames with right checksums
+ * and wrong contents, damaged ones, noise. Between them the guest keeps count like an honest one.
  */
 import { crc32 } from 'node:zlib';
 import {

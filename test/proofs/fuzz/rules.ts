@@ -1,6 +1,6 @@
 /**
- * What PROTOCOL.md says that a host does with the words that stand in a region: the expected outcome
- * of each call of a session, kept in plain maps and derived from nothing of the session's.
+ * What PROTOCOL.md says that a host does with the words that stand in a region: the expected
+ * outcome of each call of a session, kept in plain maps and derived from nothing of the session's.
  *
  * Holds for words that stay as they are during a call. Which slots are granted, and which ephemeral
  * pages go for them, is the host's choice: `take` learns it, and says whether it may be.

@@ -1,9 +1,10 @@
 /**
- * What a hostile guest, and what is around it, may do: an input is a list of steps, plain JSON, that
- * does the same each time.
+ * What a hostile guest, and what is around it, may do: an input is a list of steps, plain JSON,
+ * that does the same each time.
  *
  * Between the words that it spoils the guest is an honest one: it keeps its own tails, takes its
- * slots from the credit ring, and puts what it took, so that a changed word stands among right ones.
+ * slots from the credit ring, and puts what it took, so that a changed word stands among right
+ * ones.
  */
 import type { Geometry } from '../../../emulator/protocol/geometry.js';
 import {
