@@ -94,7 +94,8 @@ static void show_result(const struct result *result)
 	printf(format, (unsigned long long)result->written, (unsigned long long)result->verified,
 	       (unsigned long long)result->wrong, (unsigned long long)result->lost,
 	       (unsigned long long)options.mib, options.processes, result->passes,
-	       (unsigned long long)options.seed, result->died, result->last_signal, result->time_up ? "true" : "false", now() - started);
+	       (unsigned long long)options.seed, result->died, result->last_signal,
+	       result->time_up ? "true" : "false", now() - started);
 	fflush(stdout);
 }
 
