@@ -403,6 +403,8 @@ export class LinkHost {
   /** Adds the queue's replies that were not sent, as many as the frame has room for. */
   #addReplies(queue: number): void {
     const head = this.#queues.head(queue);
+    // Answers of a life that ended and began again before the session has looked.
+    if ((head - this.#sent[queue]!) >>> 0 > this.#options.geometry.queueEntries) return;
     while (this.#sent[queue] !== head && this.#addReply(queue, this.#sent[queue]!)) {
       this.#sent[queue] = this.#sent[queue]! + 1;
     }
