@@ -42,8 +42,8 @@ const ITEM_WORDS = FRAME_ITEM.bytes / 4;
 const DESCRIPTOR_WORDS = DESCRIPTOR.bytes / 4;
 const REPLY_WORDS = REPLY.bytes / 4;
 const REGION_BYTES = 2 ** 20;
-/** Slots kept for the pages of gets, in turn; at most so many are read before they come again. */
-const GET_SLOTS = 16;
+/** Slots kept for the pages of gets: of short queues, one a place. */
+const GET_SLOTS = 64;
 /** The life of the host that this plays; the real one's is checked here. */
 const LOCAL_HOST_EPOCH = 1;
 const QUIET_MS_DEFAULT = 100;
@@ -54,6 +54,8 @@ export interface LinkGuestOptions {
   readonly queueEntries: number;
   /** A link on which nothing moves for so long has lost something; default 100. */
   readonly quietMs?: number;
+  /** The time in milliseconds; default: this machine's. */
+  readonly now?: () => number;
   /** Takes the bytes, all of them. */
   readonly send: (bytes: Uint8Array) => void;
   /** Brings what has arrived into the reader, if anything. */
@@ -72,7 +74,6 @@ export class LinkGuest {
   readonly #sent: Uint32Array;
   readonly #taken: Uint32Array;
   #free: number[] = [];
-  #getTurn = 0;
   #granted = 0;
   #credits = 0;
   #epoch = 0;
@@ -81,17 +82,22 @@ export class LinkGuest {
   #resync = false;
   /** Asked since the last frame came. */
   #asked = false;
-  #movedAt = performance.now();
+  #movedAt: number;
 
   constructor(options: LinkGuestOptions) {
     const { queueCount, queueEntries } = options;
     this.#options = options;
+    this.#movedAt = this.#now();
     this.#geometry = computeGeometry({ regionBytes: REGION_BYTES, queueCount, queueEntries });
     this.#words = this.region.words;
     this.#bytes = new Uint8Array(this.region.memory);
     this.#sent = new Uint32Array(queueCount);
     this.#taken = new Uint32Array(queueCount);
     this.#publishHeader();
+  }
+
+  #now(): number {
+    return this.#options.now === undefined ? performance.now() : this.#options.now();
   }
 
   #publishHeader(): void {
@@ -118,7 +124,7 @@ export class LinkGuest {
   pump(): void {
     this.#options.receive(this.reader);
     for (let frame = this.reader.next(); frame !== undefined; frame = this.reader.next()) {
-      this.#movedAt = performance.now();
+      this.#movedAt = this.#now();
       this.#asked = false;
       this.#takeIn(frame);
     }
@@ -183,7 +189,7 @@ export class LinkGuest {
 
   /** After a quiet time with something unanswered: what was sent last may be lost. */
   #look(): void {
-    const now = performance.now();
+    const now = this.#now();
     const overdue = now - this.#movedAt > (this.#options.quietMs ?? QUIET_MS_DEFAULT);
     if (overdue) this.reader.giveUp();
     if (this.#epoch === 0) return;
@@ -308,8 +314,7 @@ export class LinkGuest {
     this.#words.set(words, to);
     if (words[reply.epoch] === this.#hostEpoch) this.#words[to + reply.epoch] = LOCAL_HOST_EPOCH;
     if (page.length > 0) {
-      const slot = slotCount - 1 - this.#getTurn;
-      this.#getTurn = (this.#getTurn + 1) % GET_SLOTS;
+      const slot = slotCount - 1 - ((queue * queueEntries + place) % GET_SLOTS);
       this.#bytes.set(page, this.#slotAt(slot));
       this.#words[to + reply.slot] = slot;
     }

@@ -10,14 +10,22 @@ import { parsePolicy } from '../../../emulator/policy/put-policy.js';
 import { HEADER, HostState, wordsOf } from '../../../emulator/protocol/layout.js';
 import { FAULT_NAMES, Session } from '../../../emulator/session/session.js';
 import { SessionRecord } from '../../../emulator/session/session-record.js';
-import { recordOffset, storeStateBytes } from '../../../emulator/session/state-file.js';
+import {
+  linkRecordOffset,
+  recordOffset,
+  storeStateBytes,
+} from '../../../emulator/session/state-file.js';
 import { TmemClient } from '../../../emulator/store/client.js';
 import { PageQuota } from '../../../emulator/store/quota.js';
+import { LinkHost } from '../../../emulator/transport/link-host.js';
+import { LinkRecord } from '../../../emulator/transport/link-record.js';
 import { SharedRegion } from '../../../emulator/transport/region.js';
 import { Random } from '../random.js';
 import { type Watcher, watched } from './atomics.js';
+import { LinkEnd } from './link-end.js';
 import type { Plan } from './plan.js';
 import { type Act, MS, type Scheduler, SECOND, STEP, type Task } from './scheduler.js';
+import type { ByteStream } from './stream.js';
 import { Problem } from './trace.js';
 
 const header = wordsOf(HEADER);
@@ -49,6 +57,8 @@ export interface HostOptions {
   readonly scheduler: Scheduler;
   readonly faults: Faults;
   readonly hostEpoch: number;
+  /** Of a link: bytes from the guest, and to it. */
+  readonly streams: { readonly in: ByteStream; readonly out: ByteStream };
   /** Interrupts the guest. */
   readonly ring: (vector: number) => void;
   /** The store has looked at every queue. */
@@ -62,6 +72,7 @@ export class Host implements Watcher {
   /** Of the store that serves; undefined while none does. */
   session: Session | undefined;
   client: TmemClient | undefined;
+  #link: LinkEnd | undefined;
   quota = new PageQuota();
   /** Until when none served. */
   servingSince = 0;
@@ -114,6 +125,7 @@ export class Host implements Watcher {
     const { scheduler, plan } = this.#options;
     this.session = undefined;
     this.client = undefined;
+    this.#link = undefined;
     this.sleeps = false;
     this.#task = undefined;
     this.servingSince = Number.POSITIVE_INFINITY;
@@ -215,6 +227,22 @@ export class Host implements Watcher {
       },
     });
     this.client = client;
+    if (plan.link) this.#connect(client);
+  }
+
+  /** Goes on with the stream that the supervisor holds. */
+  #connect(client: TmemClient): void {
+    const { plan, scheduler, streams } = this.#options;
+    const { geometry } = plan;
+    const host = new LinkHost({
+      region: this.region,
+      geometry,
+      slots: client.slots,
+      record: new LinkRecord(this.#state, linkRecordOffset(geometry.slotCount)),
+      cutOff: (fault) => this.session!.cutOff(fault),
+    });
+    this.#link = new LinkEnd(host, scheduler, streams);
+    this.#link.connect();
   }
 
   /** Other hashes in each life of the store, and the same when the seed is run again. */
@@ -236,7 +264,11 @@ export class Host implements Watcher {
   }
 
   #serveOnce(): number {
-    const served = this.#run(() => this.session!.serve());
+    const served = this.#run(() => {
+      const link = this.#link;
+      if (link === undefined) return this.session!.serve();
+      return link.receive() + this.session!.serve() + link.send();
+    });
     if (served > 0) this.#options.scheduler.note('served', served);
     this.#options.served();
     return served;
@@ -260,7 +292,7 @@ export class Host implements Watcher {
   }
 
   get #isRung(): boolean {
-    return this.#bell || this.#requests.length > 0;
+    return this.#bell || this.#requests.length > 0 || this.#link?.isBusy === true;
   }
 
   *#sleep(): Act {
@@ -305,6 +337,10 @@ export class Host implements Watcher {
         break;
       case 'restart':
         this.#run(() => session.restart(request.hostEpoch));
+        // The next machine's stream.
+        for (const stream of Object.values(this.#options.streams)) stream.reset();
+        this.#run(() => this.#link?.drop());
+        this.#run(() => this.#link?.connect());
         this.hostEpoch = request.hostEpoch;
         scheduler.note('restart', request.hostEpoch);
         request.done();
@@ -320,12 +356,22 @@ export class Host implements Watcher {
     this.#wake();
   }
 
+  /** Whether a guest is served. */
+  get isServing(): boolean {
+    return this.session?.guestEpoch !== 0;
+  }
+
   get hasRequests(): boolean {
     return this.#requests.length > 0;
   }
 
   #wake(): void {
     if (this.#task !== undefined) this.#options.scheduler.wake(this.#task);
+  }
+
+  /** Somebody wakes a store that sleeps: bytes have arrived. */
+  nudge(): void {
+    this.#wake();
   }
 
   /** The guest's doorbell arrives. */

@@ -7,6 +7,7 @@ import { KEPT, NOTHING, REFUSED } from '../history/linearizable.js';
 import { ABSENT, Area, FAILED } from './guest/area.js';
 import { Cache } from './guest/cache.js';
 import { Device, type DeviceOptions } from './guest/device.js';
+import type { LinkThread } from './guest/link-thread.js';
 import { ETIMEDOUT } from './guest/operations.js';
 import { Raw } from './guest/raw.js';
 import { GivenUp, Key } from './keys.js';
@@ -30,6 +31,8 @@ const RAW_KEYS = 3;
 const PAUSE_MAX = 3 * SECOND;
 
 export interface MachineOptions extends DeviceOptions {
+  /** Where it shares no memory. */
+  readonly link: LinkThread | undefined;
   /** A page's next value. */
   readonly nextValue: () => number;
   /** Whether a vCPU may begin another operation. */
@@ -75,6 +78,8 @@ export class Machine {
     this.#swapKeys = keys(this.#plan.offsets, 0, this.#plan.offsets, false);
     this.#cacheKeys = keys(CACHE_OBJECTS * CACHE_PAGES, 100, CACHE_PAGES, true);
     this.#rawKeys = keys(RAW_KEYS, 200, RAW_KEYS, false);
+    const { link } = options;
+    if (link !== undefined) this.#start('link', link.run(this.device));
     this.#start('boot', this.#boot());
   }
 
@@ -133,6 +138,10 @@ export class Machine {
   get pools(): number | undefined {
     if (this.area.leaks || this.cache.leaks || this.raw.leaks) return undefined;
     return [this.area.pool, this.cache.pool, this.raw.pool].filter((pool) => pool >= 0).length;
+  }
+
+  get usesCache(): boolean {
+    return this.#plan.mix.includes('cache');
   }
 
   /** Lets vCPUs that had nothing to do look again. */

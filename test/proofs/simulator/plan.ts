@@ -8,6 +8,10 @@ import type { Random } from '../random.js';
 import { MS, SECOND } from './scheduler.js';
 
 export interface Plan {
+  /** The guest is at the other end of a link, and shares no memory. */
+  readonly link: boolean;
+  /** A piece of a link's bytes in so many does not arrive as it was; 0: none. */
+  readonly damageOneIn: number;
   readonly geometry: Geometry;
   /** Feature bits that the guest would use. */
   readonly features: number;
@@ -111,10 +115,13 @@ function drawMix(random: Random): Plan['mix'] {
 }
 
 export function drawPlan(random: Random): Plan {
+  const link = random.oneIn(4);
   const geometry = drawGeometry(random);
   const { slotCount } = geometry;
   return {
     ...drawFaults(random),
+    link,
+    damageOneIn: link ? maybe(random, 2, [10, 50, 300]) : 0,
     geometry,
     features: random.below(4) & (Feature.POSTED_PUTS | Feature.DIRECT_GETS),
     policy: random.pick(['accept', 'accept', 'accept', 'refuse-every=3', 'refuse-duplicates']),

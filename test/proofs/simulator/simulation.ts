@@ -7,15 +7,19 @@
  */
 import { Random } from '../random.js';
 import { WatchedAtomics } from './atomics.js';
+import { LinkThread } from './guest/link-thread.js';
 import { type Faults, Host } from './host.js';
 import { checkAtRest, checkEmpty } from './invariants.js';
 import { Machine } from './machine.js';
 import { drawPlan, type Plan } from './plan.js';
 import { MS, type Pace, Scheduler, SECOND } from './scheduler.js';
+import { ByteStream } from './stream.js';
 import { Problem, Trace } from './trace.js';
 
 /** Who waits for an answer so long, while host and guest run undisturbed, waits in vain. */
 const WAIT_MAX = 2 * SECOND;
+/** Over a link, where bytes may be lost again and again. */
+const LINK_WAIT_MAX = 20 * SECOND;
 /** With no fault any more all comes to rest within this. */
 const REST_MAX = 300 * SECOND;
 const STEPS_MAX = 3_000_000;
@@ -44,7 +48,9 @@ class Simulation {
   readonly #plan: Plan;
   readonly #faults: Faults = { on: false };
   readonly #pace: Pace;
+  readonly #streams: { readonly toHost: ByteStream; readonly toGuest: ByteStream };
   #machine: Machine | undefined;
+  #link: LinkThread | undefined;
   #lives = 0;
   #value = 0;
   #left = 0;
@@ -59,6 +65,17 @@ class Simulation {
     this.#pace = { hostShare, stallMax, stallOneIn: 0 };
     this.scheduler = new Scheduler(this.#random, this.trace, this.#pace);
     this.scheduler.note('seed', seed);
+    const stream = (arrived: () => void): ByteStream =>
+      new ByteStream({
+        plan: this.#plan,
+        scheduler: this.scheduler,
+        faults: this.#faults,
+        arrived,
+      });
+    this.#streams = {
+      toHost: stream(() => this.host!.nudge()),
+      toGuest: stream(() => this.#link?.kick()),
+    };
   }
 
   // --- Wires ------------------------------------------------------------------------------------
@@ -74,6 +91,10 @@ class Simulation {
   }
 
   #ringHost(): void {
+    if (this.#link !== undefined) {
+      this.#link.kick();
+      return;
+    }
     this.#carry(false, () => {
       this.scheduler.note('bell');
       this.host!.hear();
@@ -88,7 +109,7 @@ class Simulation {
   }
 
   get #bellsAreSure(): boolean {
-    return this.#plan.bellLoss === 0;
+    return this.#plan.bellLoss === 0 && !this.#plan.link;
   }
 
   /** Bells that were rung before this have arrived. */
@@ -116,10 +137,15 @@ class Simulation {
 
   #boot(): void {
     this.#lives += 1;
+    const { scheduler } = this;
+    const plan = this.#plan;
+    this.#link = plan.link ? new LinkThread(plan, scheduler, this.#streams) : undefined;
     this.#machine = new Machine({
-      plan: this.#plan,
-      scheduler: this.scheduler,
-      region: this.host!.region,
+      plan,
+      scheduler,
+      link: this.#link,
+      region: this.#link?.region ?? this.host!.region,
+      geometry: this.#link?.geometry ?? plan.geometry,
       epoch: (this.#random.next() & 0x7fff_fff0) + this.#lives,
       ring: () => this.#ringHost(),
       overslept: (queue, { coveredAt }) => this.#guestOverslept(queue, coveredAt),
@@ -211,14 +237,20 @@ class Simulation {
     if (machine === undefined) return;
     const { servingSince } = this.host!;
     const since = Math.max(machine.device.waitingSince, servingSince, this.scheduler.stalledUntil);
-    if (since + WAIT_MAX > this.scheduler.now || since === Number.POSITIVE_INFINITY) return;
+    const most = this.#plan.link ? LINK_WAIT_MAX : WAIT_MAX;
+    if (since + most > this.scheduler.now || since === Number.POSITIVE_INFINITY) return;
     throw new Problem(`somebody has waited for ${(this.scheduler.now - since) / MS} ms`);
   }
 
   get #isAtRest(): boolean {
     const host = this.host!;
     const isSettled = this.#endings === 0 && host.sleeps && !host.hasRequests;
-    return isSettled && this.#machine?.isIdle === true;
+    return isSettled && this.#machine?.isIdle === true && this.#isLinkQuiet;
+  }
+
+  get #isLinkQuiet(): boolean {
+    const { toHost, toGuest } = this.#streams;
+    return this.#link === undefined || (this.#link.isIdle && toHost.isQuiet && toGuest.isQuiet);
   }
 
   #phase(): void {
@@ -247,13 +279,14 @@ class Simulation {
     for (let phase = 0; phase < this.#plan.phases; phase += 1) this.#phase();
     const machine = this.#machine!;
     machine.leave();
-    this.#runUntil(() => machine.hasLeft && host.sleeps, REST_MAX);
+    this.#runUntil(() => machine.hasLeft && host.sleeps && !host.isServing, REST_MAX);
     checkEmpty(host);
     scheduler.note('settled');
   }
 
   #begin(): { host: Host; scheduler: Scheduler } {
     this.host = new Host({
+      streams: { in: this.#streams.toHost, out: this.#streams.toGuest },
       plan: this.#plan,
       scheduler: this.scheduler,
       faults: this.#faults,

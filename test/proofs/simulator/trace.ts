@@ -28,6 +28,7 @@ const TEXTS = {
   credit: 'slot % is taken as a credit',
   ring: 'the guest rings for sleep %',
   bell: 'the doorbell is heard',
+  damaged: 'of % bytes not all arrive as they were',
   interrupt: 'interrupt %',
   ringLost: 'a doorbell is lost, to the guest: %',
   areaOn: 'area % goes on: pool %',

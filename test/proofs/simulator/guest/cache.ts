@@ -36,6 +36,8 @@ type State = 'off' | 'live' | 'void';
 export class Cache {
   readonly #device: Device;
   readonly #lock: SpinLock;
+  /** A pool's coming and going. */
+  readonly #mutex: SpinLock;
   pool = -1;
   #state: State = 'off';
   #life = 0;
@@ -50,6 +52,7 @@ export class Cache {
   constructor(device: Device) {
     this.#device = device;
     this.#lock = new SpinLock(device.scheduler);
+    this.#mutex = new SpinLock(device.scheduler);
   }
 
   // --- present.c ----------------------------------------------------------------------------------
@@ -109,12 +112,15 @@ export class Cache {
     const device = this.#device;
     if (!(yield* device.wait(queue, sequence, device.plan.putTimeout))) {
       queue.stalled = true;
-      this.#orphans.push({ queue, sequence });
+      // A staged answer gives no slot.
+      if (device.staged) yield* device.abandon(queue, sequence);
+      else this.#orphans.push({ queue, sequence });
       return { queue, sequence };
     }
-    const { result, slot } = yield* device.reap(queue, sequence);
+    const { result, slot, value } = yield* device.reap(queue, sequence);
     if (result === 0) return MISS;
     if (result !== 1) throw new Problem(`a get from a pool that is there: ${result}`);
+    if (device.staged) return value;
     if (slot < REPLY_SLOT_GRANTED) throw new Problem(`an ephemeral page's slot ${slot} stays`);
     return yield* takePage(device, slot);
   }
@@ -261,11 +267,13 @@ export class Cache {
 
   /** tmem_cleancache_invalidate_fs(). */
   *off(): Act {
+    yield* this.#mutex.take();
     yield* this.#lock.take();
     this.#state = 'off';
     this.#pendings = [];
     this.#lock.drop();
     if (!(yield* this.#close())) this.leaks = true;
+    this.#mutex.drop();
   }
 
   /** Whether its worker has nothing left to do. */
@@ -285,8 +293,10 @@ export class Cache {
   }
 
   *#remake(): Act<boolean> {
-    if (this.#state !== 'void') return false;
-    return !((yield* this.#close()) && (yield* this.open()));
+    yield* this.#mutex.take();
+    const left = this.#state === 'void' && !((yield* this.#close()) && (yield* this.open()));
+    this.#mutex.drop();
+    return left;
   }
 
   /** tmem_cleancache_mend(), and the kernel's worker that runs it. */

@@ -19,12 +19,14 @@ export class Credits {
   readonly #scheduler: Scheduler;
   readonly #geometry: Geometry;
   readonly #lock: SpinLock;
+  readonly #staged: boolean;
   readonly #hand: number[] = [];
   readonly #inHand: Uint8Array;
   readonly #held: Uint8Array;
   #head = 0;
 
-  constructor(region: SharedRegion, scheduler: Scheduler, geometry: Geometry) {
+  constructor(region: SharedRegion, scheduler: Scheduler, geometry: Geometry, staged: boolean) {
+    this.#staged = staged;
     this.#region = region;
     this.#scheduler = scheduler;
     this.#geometry = geometry;
@@ -97,12 +99,16 @@ export class Credits {
 
   /** tmem_credit_hold(). */
   hold(slot: number): void {
-    this.#held[slot] = 1;
+    if (!this.#staged) this.#held[slot] = 1;
   }
 
   /** tmem_credit_release(). */
   release(slot: number): void {
     this.#held[slot] = 0;
+  }
+
+  get slotCount(): number {
+    return this.#geometry.slotCount;
   }
 
   /** All slots that the guest may fill: those in the hand and those in the ring. */

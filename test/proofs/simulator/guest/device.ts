@@ -6,10 +6,12 @@
  * Every word of the host's is read once and checked. What no correct host writes is a Problem here,
  * where the module would only count it. The machine owns the device and drops it as a whole.
  */
+import type { Geometry } from '../../../../emulator/protocol/geometry.js';
 import {
   Command,
   GuestState,
   HostState,
+  PAGE_BYTES,
   PROTOCOL_VERSION,
   REPLY,
   wordsOf,
@@ -49,6 +51,8 @@ export interface Waiter {
 export interface Answer {
   readonly result: number;
   readonly slot: number;
+  /** Of a link: the page's value, where one came with it. */
+  readonly value: number;
 }
 
 export class Queue {
@@ -56,6 +60,10 @@ export class Queue {
   readonly lock: SpinLock;
   /** Places whose reply is yet to be read. */
   readonly busy: Uint8Array;
+  /** Of a link: the value of the page that came with a place's reply. */
+  readonly into: Int32Array;
+  /** Of a link: replies whose pages were taken. */
+  delivered = 0;
   waiters: Waiter[] = [];
   tail = 0;
   sleepCount = 0;
@@ -69,6 +77,7 @@ export class Queue {
     this.number = number;
     this.lock = new SpinLock(scheduler);
     this.busy = new Uint8Array(entries);
+    this.into = new Int32Array(entries);
   }
 }
 
@@ -77,7 +86,9 @@ export interface DeviceOptions {
   readonly scheduler: Scheduler;
   readonly region: SharedRegion;
   readonly epoch: number;
-  /** The host's doorbell. */
+  /** Where things are in the region: the host's geometry, or of a link the guest's own. */
+  readonly geometry: Geometry;
+  /** The host's doorbell; of a link, its thread. */
   readonly ring: () => void;
   /** Somebody slept a whole slice over an answer that was there. */
   readonly overslept: (queue: number, waiter: Waiter) => void;
@@ -89,6 +100,8 @@ export class Device {
   readonly epoch: number;
   readonly queues: Queue[] = [];
   readonly credits: Credits;
+  /** Slots only carry pages over (struct tmem_transport). */
+  readonly staged: boolean;
   features = 0;
   hostEpoch = 0;
   attached = false;
@@ -104,7 +117,8 @@ export class Device {
     this.scheduler = options.scheduler;
     this.epoch = options.epoch;
     this.#words = new FakeGuest({ region: options.region });
-    this.credits = new Credits(options.region, this.scheduler, this.plan.geometry);
+    this.staged = this.plan.link;
+    this.credits = new Credits(options.region, this.scheduler, options.geometry, this.staged);
   }
 
   // --- Words ------------------------------------------------------------------------------------
@@ -145,6 +159,8 @@ export class Device {
     this.hostEpoch = this.peek('host_epoch');
     yield STEP;
     this.features = this.peek('features') & this.plan.features;
+    // What the host would say in its WELCOME.
+    if (this.staged && this.plan.policy !== 'accept') this.features = 0;
     yield STEP;
     this.poke('guest_version', PROTOCOL_VERSION);
     yield STEP;
@@ -200,6 +216,10 @@ export class Device {
 
   /** tmem_queue_kick(): wakes a sleeping host, once for each time that it said it would sleep. */
   *kick(): Act {
+    if (this.staged) {
+      this.#options.ring();
+      return;
+    }
     const sleep = this.peek('host_sleep');
     yield STEP;
     if ((sleep & 1) === 0) return;
@@ -352,7 +372,8 @@ export class Device {
     yield* this.abandon(queue, sequence);
     queue.stalled = false;
     this.scheduler.note('reply', queue.number, sequence, result);
-    if (echo === sequence && epoch === this.hostEpoch) return { result, slot };
+    const value = queue.into[sequence & (queue.busy.length - 1)]!;
+    if (echo === sequence && epoch === this.hostEpoch) return { result, slot, value };
     const seen = `sequence ${echo} and host life ${epoch}`;
     throw new Problem(`the reply to ${sequence} of queue ${queue.number} has ${seen}`);
   }
@@ -382,6 +403,27 @@ export class Device {
       waiter.woken = true;
       this.scheduler.wake(waiter.task);
     }
+  }
+
+  /** tmem_queue_deliver(): the link has written replies; their pages go to those who wait. */
+  deliver(): void {
+    if (!this.attached) return;
+    for (const queue of this.queues) {
+      const head = this.head(queue);
+      if (head === queue.delivered) continue;
+      for (let at = queue.delivered; at !== head; at = (at + 1) >>> 0) this.#deliverOne(queue, at);
+      queue.delivered = head;
+      this.interrupt(queue.number);
+    }
+  }
+
+  #deliverOne(queue: Queue, sequence: number): void {
+    const at = this.#words.replyOffset(queue.number, sequence);
+    const result = this.#words.peek(at + replyWords.result * 4) | 0;
+    const slot = this.#words.peek(at + replyWords.slot * 4);
+    const hasPage = result === 1 && slot < this.#options.geometry.slotCount;
+    const page = (this.#options.geometry.slotPage + slot) * PAGE_BYTES;
+    queue.into[sequence & (queue.busy.length - 1)] = hasPage ? this.#words.peek(page) : 0;
   }
 
   /** Since when the longest wait lasts; Infinity: nobody waits. */

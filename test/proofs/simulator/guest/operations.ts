@@ -166,7 +166,7 @@ export function* takePage(device: Device, slotWord: number): Act<number> {
   const slot = (slotWord & ~REPLY_SLOT_GRANTED) >>> 0;
   const ours = slotWord !== slot;
   if (ours) yield* device.credits.claim(slot);
-  if (slot >= device.plan.geometry.slotCount) throw new Problem(`a page in slot ${slot}`);
+  if (slot >= device.credits.slotCount) throw new Problem(`a page in slot ${slot}`);
   const value = yield* device.credits.copy(slot);
   if (ours) yield* device.credits.giveBack(slot);
   return value;
@@ -180,7 +180,7 @@ export function* getPage(device: Device, key: PageKey, timeout: number): Act<num
   if (answer === undefined) return ETIMEDOUT;
   if (answer.result === 0) return 0;
   if (answer.result !== 1) throw new Problem(`a get from a pool that is there: ${answer.result}`);
-  return yield* takePage(device, answer.slot);
+  return device.staged ? answer.value : yield* takePage(device, answer.slot);
 }
 
 /** tmem_get_direct(). @returns the page's value */
