@@ -130,7 +130,7 @@ export class LinkGenerator {
     const items = this.#items();
     const frame = { ...plainFrame, items };
     const strange = random.pick(STRANGE);
-    switch (random.below(12)) {
+    switch (random.below(13)) {
       case 0:
         return { ...frame, turn: random.below(8 * 200) };
       case 1:
@@ -142,7 +142,7 @@ export class LinkGenerator {
       case 4:
         return { ...frame, grow: random.pick([1, 2, 18, -1, -2, -17, -1000]) };
       case 5:
-        return { ...frame, greedy: true };
+        return this.#greedy();
       case 6:
         return { ...frame, items: [{ ...items[0]!, ahead: random.pick([1, -1, 16, strange]) }] };
       case 7:
@@ -152,10 +152,21 @@ export class LinkGenerator {
       case 9:
         return { ...frame, items: [{ ...items[0]!, spoil: [[1, random.below(3)]] }] };
       case 10:
+        // Not even a count for each queue.
+        return { ...plainFrame, kind: random.pick([3, 5]), grow: -1 };
+      case 11:
         return { do: 'head', length: random.pick([0, 4, 3, 65_537, 65_540, -4, 0x7fff_fffc]) };
       default:
         return { do: 'noise', bytes: this.#noise() };
     }
+  }
+
+  /** More than its credits, or more than a queue has places for, in frames one after the other. */
+  #greedy(): LinkStep {
+    const item = { ...this.#item(), command: this.#random.pick([4, 5]) };
+    const frame = { ...plainFrame, items: new Array<Item>(12).fill(item), greedy: true };
+    this.#queued.push(frame, frame);
+    return frame;
   }
 
   #noise(): number[] {

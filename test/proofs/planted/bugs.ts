@@ -1,6 +1,7 @@
 /**
  * The bugs that are planted, one at a time, and the proof that must find each.
  */
+import { FUZZ_BUGS } from './bugs-fuzz.js';
 import type { PlantedBug } from './plant.js';
 
-export const BUGS: readonly PlantedBug[] = [];
+export const BUGS: readonly PlantedBug[] = [...FUZZ_BUGS];
