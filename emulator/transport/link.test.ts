@@ -131,7 +131,9 @@ it('a host’s end that takes over ends half a frame, however long, and says whe
   expect(reader.next()).toBeUndefined();
   arrive(host.nextFrame()!);
   expect(reader.next()).toBeUndefined();
-  arrive(host.nextFrame()!);
+  const resync = host.nextFrame()!;
+  expect(record.sending).toBe(resync.length);
+  arrive(resync);
   expect(reader.next()).toMatchObject({ kind: FrameKind.RESYNC, epoch: EPOCH });
   while (host.nextFrame() !== undefined);
   expect(record.sending).toBe(0);
