@@ -6,6 +6,7 @@ import { isolation } from './isolation/proof.js';
 import { crashPoints } from './kill/crash-points.js';
 import { kills } from './kill/proof.js';
 import { ringModel, storeModel } from './model/proof.js';
+import { planted } from './planted/proof.js';
 import type { Proof } from './proof.js';
 import { simulator } from './simulator/proof.js';
 
@@ -17,4 +18,5 @@ export const PROOFS: readonly Proof[] = [
   storeModel,
   ringModel,
   simulator,
+  planted,
 ];

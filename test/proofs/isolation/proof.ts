@@ -10,7 +10,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { packageRoot } from '../../../emulator/guest/paths.js';
 import { Lifetime } from '../../../emulator/lifetime.js';
 import { TmemServer } from '../../../emulator/session/server.js';
 import { count, type Proof, type ProofResult, type ProofRun } from '../proof.js';
@@ -29,8 +29,9 @@ class GuestProcess implements AsyncDisposable {
   readonly #exited: Promise<unknown>;
 
   constructor(path: string) {
-    const program = new URL('./guest.js', import.meta.url);
-    this.#child = fork(fileURLToPath(program), [path, String(REGION_BYTES)], {
+    // The compiled one, also where the proof itself runs from its source.
+    const program = join(packageRoot, 'dist/test/proofs/isolation/guest.js');
+    this.#child = fork(program, [path, String(REGION_BYTES)], {
       execArgv: [],
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });

@@ -2,6 +2,7 @@
  * The bugs that are planted, one at a time, and the proof that must find each.
  */
 import { FUZZ_BUGS } from './bugs-fuzz.js';
+import { HOST_BUGS } from './bugs-host.js';
 import type { PlantedBug } from './plant.js';
 
-export const BUGS: readonly PlantedBug[] = [...FUZZ_BUGS];
+export const BUGS: readonly PlantedBug[] = [...HOST_BUGS, ...FUZZ_BUGS];
