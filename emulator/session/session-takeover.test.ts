@@ -1,16 +1,9 @@
 /**
- * A session that takes over from one that died, at every instruction: see testing/crash-points.ts,
- * which has the operations and what must hold after each death.
+ * What a session that takes over says to a guest that nobody did anything for meanwhile. Deaths at
+ * every instruction: testing/crash-points.ts, run by test/proofs/kill.
  */
 import { describe, expect, it } from 'vitest';
-import { Command, GuestState, HEADER, wordsOf } from '../protocol/layout.js';
-import {
-  applyChanges,
-  DEADLY_OPERATIONS,
-  recordChanges,
-  subsets,
-  tryDeaths,
-} from '../testing/crash-points.js';
+import { Command, GuestState } from '../protocol/layout.js';
 import {
   beginLife,
   CRASH_EPOCH,
@@ -18,75 +11,11 @@ import {
   copied,
   crashGeometry,
   emptyMemories,
-  guestSlots,
-  serveAll,
 } from '../testing/crash-scene.js';
 import { FakeGuest, headerOffset } from '../testing/index.js';
 import { SharedRegion } from '../transport/region.js';
 
-const header = wordsOf(HEADER);
 const { slotCount } = crashGeometry;
-
-describe('a session that dies anywhere in', () => {
-  it.each(DEADLY_OPERATIONS.map((operation) => [operation.name, operation] as const))(
-    '%s has it done once, answered once',
-    (_name, operation) => {
-      const { states, again, outcomes, undisturbed } = tryDeaths(operation);
-      expect(states + again).toBeGreaterThan(8);
-      expect(outcomes).toContain(undisturbed);
-    },
-  );
-
-  it('a guest that leaves, leaves nothing', () => {
-    const scene = new CrashScene();
-    scene.guest.pokeHeader('guest_state', GuestState.DETACHED);
-    const before = copied(scene.life.memories);
-    for (const batch of recordChanges(scene.life.memories, () => scene.life.session.serve())) {
-      applyChanges(before, batch);
-      const life = beginLife(copied(before), 'accept', true);
-      serveAll(life);
-      expect(life.client.freeSlots).toBe(slotCount);
-      expect(life.client.pools()).toEqual([]);
-    }
-  });
-
-  it('a machine that is gone is not served anew', () => {
-    const scene = new CrashScene();
-    const before = copied(scene.life.memories);
-    const batches = recordChanges(scene.life.memories, () => scene.life.session.restart(6));
-    for (const batch of batches) {
-      const life = beginLife(copied(before), 'accept', true);
-      serveAll(life);
-      if (batch !== batches[0]) expect(life.client.pools()).toEqual([]);
-      expect(life.session.isFaulted).toBe(false);
-      applyChanges(before, batch);
-    }
-  });
-
-  it('a new life of the guest has nothing of the old one', () => {
-    const scene = new CrashScene();
-    scene.guest.announce(CRASH_EPOCH + 1);
-    const before = copied(scene.life.memories);
-    const batches = recordChanges(scene.life.memories, () => {
-      serveAll(scene.life);
-    });
-    for (const batch of batches) {
-      for (const subset of subsets(batch)) {
-        const torn = copied(before);
-        applyChanges(torn, subset);
-        const life = beginLife(torn, 'accept', true);
-        serveAll(life);
-        const words = new Int32Array(torn[2]);
-        expect(words[header.session_epoch]).toBe(CRASH_EPOCH + 1);
-        expect(life.client.pools()).toEqual([]);
-        expect(life.client.usedSlots + life.client.freeSlots).toBe(0);
-        expect(guestSlots(torn[2], [])).toHaveLength(slotCount);
-        expect(new Set(guestSlots(torn[2], [])).size).toBe(slotCount);
-      }
-      applyChanges(before, batch);
-    }
-  });
-});
 
 describe('a session that takes over', () => {
   it('goes on refusing, and rings for a sleep that the last one was rung for', () => {

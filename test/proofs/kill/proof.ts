@@ -42,6 +42,12 @@ const GUEST_ROUNDS: readonly GuestRound[] = [
     moduleParameters: [],
     waits: false,
   },
+  {
+    name: 'over a stream of bytes',
+    transport: 'virtio-serial',
+    moduleParameters: ['posted_puts=0'],
+    waits: true,
+  },
 ];
 
 /** Splits `total` over `rounds` as evenly as it goes. */
