@@ -8,6 +8,7 @@ import { kills } from './kill/proof.js';
 import { ringModel, storeModel } from './model/proof.js';
 import { planted } from './planted/proof.js';
 import type { Proof } from './proof.js';
+import { limits, quota, soak } from './resources/proof.js';
 import { simulator } from './simulator/proof.js';
 
 export const PROOFS: readonly Proof[] = [
@@ -19,4 +20,7 @@ export const PROOFS: readonly Proof[] = [
   ringModel,
   simulator,
   planted,
+  quota,
+  soak,
+  limits,
 ];
