@@ -12,7 +12,7 @@ import { SharedRegion } from '../../../emulator/transport/region.js';
 
 const OID = objectId(0x51);
 /** The unit of st_blocks (stat(2)). */
-const BLOCK_BYTES = 512;
+export const BLOCK_BYTES = 512;
 /** Pages that it may have, for each slot that there is. */
 const KEYS_PER_SLOT = 2;
 

@@ -3,17 +3,18 @@
  * fill up are in mount namespaces of their own and go with the processes in them.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { fstatSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { packageRoot, type RunDir } from '../../../emulator/guest/paths.js';
 import { Lifetime } from '../../../emulator/lifetime.js';
+import { IvshmemClient } from '../../../emulator/testing/index.js';
 import { type LimitCase, must } from './case.js';
-import { Filler } from './filler.js';
+import { BLOCK_BYTES, Filler } from './filler.js';
 import { mib } from './measure.js';
 
 const MAIN = join(packageRoot, 'dist/emulator/cli/main.js');
-const COMMAND_MS_MAX = 60_000;
+const COMMAND_MS_MAX = 30_000;
 const GUEST_MS_MAX = 400_000;
 const SERVING_MS_MAX = 30_000;
 const LOOK_MS = 20;
@@ -65,9 +66,13 @@ async function memoryOnDiskThatFills(folder: RunDir): Promise<void> {
   });
   await untilSaid(child, 'full\n');
   const options = { socketPath, vectors: 4, regionBytes: 4 * 2 ** 20, isPersistent: true };
+  {
+    // Before any page is touched, which would end this process if there were none.
+    using client = await IvshmemClient.connect(socketPath, options.vectors);
+    const bytes = fstatSync(client.memoryFd).blocks * BLOCK_BYTES;
+    must(bytes >= options.regionBytes, `only ${mib(bytes)} are there for sure`);
+  }
   const filler = lifetime.use(await Filler.connect(options));
-  const { memoryBytes } = filler;
-  must(memoryBytes >= options.regionBytes, `only ${mib(memoryBytes)} are there for sure`);
   const taken = filler.put(filler.slots);
   filler.check();
   must(taken === filler.slots, `${taken} of ${filler.slots} pages were taken`);
@@ -81,6 +86,19 @@ async function noRoomForGuest(folder: RunDir): Promise<void> {
   const { stdout, stderr } = spawnSync('unshare', words, options);
   must(stderr.startsWith('tmem: RUN_DIR_UNUSABLE: ') && stderr.includes('ENOSPC'), stderr);
   must(stdout === 'left: \n', stdout);
+}
+
+/** Where the guest's console, log and sockets are there is no room any more once it boots. */
+async function filesThatFill(folder: RunDir): Promise<void> {
+  const script = `(TMPDIR="$0" exec "$@") & run=$!
+    until ls "$0"/tmem-run-*/console.log >/dev/null 2>&1; do sleep 0.05; done
+    head -c 100m /dev/zero >"$0/fill" 2>/dev/null; wait $run`;
+  const guest = 'dmesg >/dev/console; storm --mib 160 --passes 1 --json && echo done';
+  const words = onSmallDisk(folder, '64m', script, ['run', '--mem', '128', '--', guest]);
+  const options = { encoding: 'utf8', timeout: GUEST_MS_MAX } as const;
+  const { status, stdout, stderr } = spawnSync('unshare', words, options);
+  must(status === 0, `${status}: ${stderr}`);
+  must(/"pagesWrong":0,/.test(stdout) && stdout.endsWith('done\n'), stdout);
 }
 
 /** The guest's kernel ends what it finds no room for; guest and host go on. */
@@ -99,5 +117,6 @@ export const ROOM_CASES: readonly LimitCase[] = [
   { name: 'no room for the memory', run: noRoomForMemory },
   { name: 'no room left where the memory is', run: memoryOnDiskThatFills },
   { name: 'no room for the files of a guest', isLong: true, run: noRoomForGuest },
+  { name: 'no room left for the files of a guest', isLong: true, run: filesThatFill },
   { name: 'no room left for a swap disk', isLong: true, run: swapDiskThatFills },
 ];
