@@ -36,6 +36,9 @@
 			pr_err(format, ##__VA_ARGS__);			\
 	} while (0)
 
+/* How long a load that may fail asks again for a page that the host says it does not have. */
+#define TMEM_LOST_PATIENCE	(HZ / 5)
+
 /* One area: set up by on, before any other hook, taken down by off. */
 struct tmem_area {
 	int pool;			/* negative: none, every put is refused */
@@ -249,36 +252,71 @@ static int tmem_area_get(unsigned int number, pgoff_t offset, struct page *page,
 }
 
 /*
+ * Whether a load has waited for the host in vain, and it has not caught up since. Others need not
+ * wait then: one fault reads several pages ahead, and its time limit is one.
+ */
+static bool tmem_area_host_is_silent(struct tmem_device *dev)
+{
+	if (likely(!READ_ONCE(dev->silent)))
+		return false;
+	if (!tmem_queues_answered(dev))
+		return true;
+	WRITE_ONCE(dev->silent, false);
+	return false;
+}
+
+/*
+ * As tmem_area_get() for a load that may fail: up to get_timeout_ms if the host does not answer, a
+ * few times if it does and its answer is of no use.
+ */
+static int tmem_area_get_by(unsigned int number, pgoff_t offset, struct page *page, u32 placed)
+{
+	struct tmem_device *dev = tmem_the_device();
+	unsigned long timeout = msecs_to_jiffies(READ_ONCE(tmem_get_timeout_ms));
+	unsigned long end = jiffies + TMEM_LOST_PATIENCE;
+	int ret = -ETIMEDOUT;
+
+	if (!tmem_area_host_is_silent(dev)) {
+		ret = tmem_area_get(number, offset, page, placed, timeout);
+		while (ret != 1 && ret != -EBADMSG && ret != -ETIMEDOUT && time_before(jiffies, end)) {
+			msleep(20);
+			ret = tmem_area_get(number, offset, page, placed, timeout);
+		}
+		if (ret == -ETIMEDOUT)
+			WRITE_ONCE(dev->silent, true);
+	}
+	if (ret == 1 || ret == -EBADMSG)
+		return ret;
+	atomic64_inc(&dev->counters.lost);
+	tmem_area_say("tmem: page %lu of area %u cannot be had (%d): SIGBUS\n",
+		      offset, number, ret);
+	return ret;
+}
+
+/*
  * Gets a page back: page locked, in a fault or swapoff; may sleep. TMEM_LOAD_ABSENT when it is not
- * here but on disk. With @may_fail a page that cannot be had within get_timeout_ms, or has other
- * bytes, is TMEM_LOAD_FAILED and the caller must make the fault fail; without, this waits for ever.
+ * here but on disk. With @may_fail a page that cannot be had, or has other bytes than were put, is
+ * TMEM_LOAD_FAILED and the caller must make the fault fail; without, this waits for ever.
  */
 enum tmem_load tmem_area_load(unsigned int number, pgoff_t offset, struct page *page, bool may_fail)
 {
-	unsigned long end = jiffies + msecs_to_jiffies(READ_ONCE(tmem_get_timeout_ms));
 	struct tmem_device *dev = tmem_the_device();
 	u32 placed = tmem_area_placed(number, offset);
 	int ret;
 
 	if (!placed)
 		return TMEM_LOAD_ABSENT;
-	for (;;) {
-		ret = tmem_area_get(number, offset, page, placed,
-				    may_fail ? tmem_left(end) : MAX_SCHEDULE_TIMEOUT);
-		if (ret == 1)
-			return TMEM_LOAD_FILLED;
-		if (may_fail && ret == -EBADMSG)
-			return TMEM_LOAD_FAILED;
+	if (may_fail) {
+		ret = tmem_area_get_by(number, offset, page, placed);
+		return ret == 1 ? TMEM_LOAD_FILLED : TMEM_LOAD_FAILED;
+	}
+	while ((ret = tmem_area_get(number, offset, page, placed, MAX_SCHEDULE_TIMEOUT)) != 1) {
 		atomic64_inc(&dev->counters.lost);
-		if (may_fail && time_after(jiffies, end)) {
-			tmem_area_say("tmem: page %lu of area %u cannot be had (%d): SIGBUS\n",
-				      offset, number, ret);
-			return TMEM_LOAD_FAILED;
-		}
 		tmem_area_say("tmem: the host lost page %lu of area %u (%d): waiting\n",
 			      offset, number, ret);
-		msleep(may_fail ? 20 : 1000);
+		msleep(1000);
 	}
+	return TMEM_LOAD_FILLED;
 }
 
 /*

@@ -56,11 +56,10 @@ static unsigned int tmem_block_mib;
 module_param_named(block_mib, tmem_block_mib, uint, 0444);
 MODULE_PARM_DESC(block_mib, "size of each, MiB (default: what the host has slots for)");
 
-/* Puts a page, and waits a bounded time for room when it is refused. May sleep. */
-static blk_status_t tmem_block_write(struct tmem_block *block, pgoff_t at, struct page *page)
+/* Puts a page, and waits for room up to jiffies @end when it is refused. May sleep. */
+static blk_status_t tmem_block_write(struct tmem_block *block, pgoff_t at, struct page *page,
+				     unsigned long end)
 {
-	unsigned long end = jiffies + msecs_to_jiffies(READ_ONCE(tmem_put_timeout_ms));
-
 	while (!tmem_area_store(block->area, at, page)) {
 		if (time_after(jiffies, end)) {
 			set_bit(at, block->failed);
@@ -98,26 +97,30 @@ static void tmem_block_discard(struct tmem_block *block, pgoff_t at, pgoff_t end
 	}
 }
 
-/* Carries a request out, page by page, up to the first that fails. */
-static blk_status_t tmem_block_pages(struct tmem_block *block, struct request *request)
+/*
+ * Carries a read or a write out, page by page, each with its own result: swap's reads ahead come as
+ * one request, and a page that cannot be had must not take its neighbours along. Ends the request.
+ */
+static void tmem_block_pages(struct tmem_block *block, struct request *request)
 {
+	unsigned long end = jiffies + msecs_to_jiffies(READ_ONCE(tmem_put_timeout_ms));
 	bool write = req_op(request) == REQ_OP_WRITE;
 	pgoff_t at = blk_rq_pos(request) / TMEM_SECTORS_PER_PAGE;
-	struct req_iterator iterator;
-	struct bio_vec segment;
 	blk_status_t status;
 
-	rq_for_each_segment(segment, request, iterator) {
+	do {
+		struct bio_vec segment = bio_iter_iovec(request->bio, request->bio->bi_iter);
+
 		/* Limits promise whole pages; whoever breaks them gets no half ones. */
-		if (segment.bv_offset || segment.bv_len != PAGE_SIZE || at >= block->pages)
-			return BLK_STS_IOERR;
-		status = write ? tmem_block_write(block, at, segment.bv_page) :
+		if (segment.bv_offset || segment.bv_len != PAGE_SIZE || at >= block->pages) {
+			blk_mq_end_request(request, BLK_STS_IOERR);
+			return;
+		}
+		status = write ? tmem_block_write(block, at, segment.bv_page, end) :
 				 tmem_block_read(block, at, segment.bv_page);
-		if (status)
-			return status;
 		at++;
-	}
-	return BLK_STS_OK;
+	} while (blk_update_request(request, status, PAGE_SIZE));
+	__blk_mq_end_request(request, status);
 }
 
 static void tmem_block_work(struct work_struct *work)
@@ -131,8 +134,8 @@ static void tmem_block_work(struct work_struct *work)
 	switch (req_op(request)) {
 	case REQ_OP_READ:
 	case REQ_OP_WRITE:
-		status = tmem_block_pages(block, request);
-		break;
+		tmem_block_pages(block, request);
+		return;
 	case REQ_OP_DISCARD:
 		at = blk_rq_pos(request) / TMEM_SECTORS_PER_PAGE;
 		tmem_block_discard(block, at, at + (blk_rq_bytes(request) >> PAGE_SHIFT));

@@ -331,6 +331,7 @@ int tmem_queue_reap(struct tmem_device *dev, struct tmem_queue *queue, u32 seque
 	*slot = le32_to_cpu(READ_ONCE(from->slot));
 	tmem_queue_abandon(queue, sequence);
 	WRITE_ONCE(queue->stalled, false);
+	WRITE_ONCE(dev->silent, false);
 	if (echo == sequence && epoch == dev->host_epoch)
 		return 0;
 	atomic64_inc(&dev->counters.host_errors);
@@ -356,6 +357,17 @@ bool tmem_queue_is_stalled(struct tmem_queue *queue)
 		return true;
 	WRITE_ONCE(queue->stalled, false);
 	return false;
+}
+
+/* Whether all that was ever posted is answered. Any context. */
+bool tmem_queues_answered(struct tmem_device *dev)
+{
+	u32 i;
+
+	for (i = 0; i < dev->queue_count; i++)
+		if (!tmem_queue_answered(&dev->queues[i], READ_ONCE(dev->queues[i].tail) - 1))
+			return false;
+	return true;
 }
 
 /* The host rang for queue @number: hard interrupt context. */

@@ -46,7 +46,7 @@ struct tmem_counters {
 	atomic64_t gets;		/* gets that hit */
 	atomic64_t untold_gets;		/* of those, direct ones that the host was not told of */
 	atomic64_t failed_over;		/* loads left to the disk, which has the page too */
-	atomic64_t lost;		/* gets of a page that we put and the host does not have */
+	atomic64_t lost;		/* loads of a page that we put and could not get */
 	atomic64_t gets_mismatched;	/* gets that hit with bytes other than those put */
 	atomic64_t flushes;		/* flushes posted */
 	atomic64_t flushes_deferred;	/* of those, first left to the worker: the queue was full */
@@ -121,6 +121,7 @@ struct tmem_device {
 	u32 slot_count;			/* slots of TMEM_PAGE_BYTES */
 	u32 host_pages;			/* pages that the host has room for */
 
+	bool silent;			/* a load got no answer in time, nor was there one since */
 	u32 rung_for;			/* value of host_sleep for which we rang last */
 	const struct tmem_transport *transport;	/* how to ring */
 	void *transport_data;		/* its argument */
@@ -186,6 +187,7 @@ int tmem_queue_reap(struct tmem_device *dev, struct tmem_queue *queue, u32 seque
 		    s32 *result, u32 *slot);
 void tmem_queue_abandon(struct tmem_queue *queue, u32 sequence);
 bool tmem_queue_is_stalled(struct tmem_queue *queue);
+bool tmem_queues_answered(struct tmem_device *dev);
 void tmem_queue_interrupt(struct tmem_device *dev, u32 number);
 
 /* credit.c */

@@ -414,7 +414,7 @@ export class Guest implements AsyncDisposable {
     else this.#agent.spawn(command);
     for (;;) {
       const life = await this.#life().catch(() => undefined);
-      if (life !== undefined && life !== ended) return;
+      if (life !== undefined && life !== ended) break;
       const bootTimeoutMs = Math.ceil(deadline - performance.now());
       if (bootTimeoutMs <= 0) throw new TmemError('GUEST_BOOT_TIMEOUT', 'no other life began');
       if (life === ended) {
@@ -425,6 +425,8 @@ export class Guest implements AsyncDisposable {
       await this.#agent.close();
       this.#agent = await connectAgent(this.machine, this.#machineOptions, { bootTimeoutMs });
     }
+    // From here on a panic ends the machine again.
+    await this.qmp.execute('set-action', { reboot: 'shutdown' });
   }
 
   /** A name for the life that the guest is in. */

@@ -5,6 +5,7 @@ import { fuzz } from './fuzz/proof.js';
 import { isolation } from './isolation/proof.js';
 import { crashPoints } from './kill/crash-points.js';
 import { kills } from './kill/proof.js';
+import { liar } from './liar/proof.js';
 import { ringModel, storeModel } from './model/proof.js';
 import { planted } from './planted/proof.js';
 import type { Proof } from './proof.js';
@@ -16,6 +17,7 @@ export const PROOFS: readonly Proof[] = [
   crashPoints,
   fuzz,
   isolation,
+  liar,
   storeModel,
   ringModel,
   simulator,

@@ -98,6 +98,11 @@ export class LyingStore implements StoreProxy {
     this.#order('share', Math.round(share * SHARE_UNIT));
   }
 
+  /** Alters this share of the pages that are put, and says nothing false beside. */
+  spoil(share: number): void {
+    this.#order('spoilt', Math.round(share * SHARE_UNIT));
+  }
+
   /** What a guest finds that attaches from now on: false words, by number; 0 for true ones. */
   lieOfIdentity(nth: number): void {
     this.#order('identity', nth);

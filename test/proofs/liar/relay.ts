@@ -80,6 +80,8 @@ export class Relay {
   /** Of replies, from 0 to 1. */
   share = 0;
   heads: Heads = 'true';
+  /** Of pages that are put; more than `share` calls for. */
+  spoilt = 0;
   /** What a new pool is called; undefined: what it is. */
   poolId: number | undefined;
   readonly #options: RelayOptions;
@@ -352,7 +354,7 @@ export class Relay {
     if (command !== Command.PUT_PAGE || words[0] !== Result.SUCCESS) return;
     this.#puts += 1;
     const random = this.#liar.about(ABOUT.page, this.#puts);
-    if (!lies(random, this.share / 8)) return;
+    if (!lies(random, Math.max(this.spoilt, this.share / 8))) return;
     const put = this.#own[this.#descriptorWord(queue, sequence) + descriptor.slot]! >>> 0;
     this.#tally.count('page');
     this.#liar.page(random, put, (other) => this.#slot(other));

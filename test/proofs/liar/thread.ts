@@ -22,6 +22,8 @@ export const CONTROL = {
   badGrants: 5,
   /** Counts up: promise all again. */
   again: 6,
+  /** As `share`, of pages. */
+  spoilt: 8,
   /** The id of a new pool; -1: the true one. */
   poolId: 7,
 } as const;
@@ -53,6 +55,7 @@ function obey(relay: Relay, control: Int32Array): () => void {
   return () => {
     const wanted = (word: keyof typeof CONTROL): number => Atomics.load(control, CONTROL[word]);
     relay.share = wanted('share') / SHARE_UNIT;
+    relay.spoilt = wanted('spoilt') / SHARE_UNIT;
     relay.heads = HEADS[wanted('heads')] ?? 'true';
     relay.promises.most = wanted('grantsMax') || Number.POSITIVE_INFINITY;
     relay.promises.nonsense = wanted('badGrants');

@@ -83,7 +83,7 @@ describe('a head', () => {
 describe('a credit', () => {
   it('that is promised again while its put waits is not taken twice', async () => {
     store.showGrants(1);
-    await load();
+    await load(`front_end=none put_timeout_ms=${MS_MAX}`);
     const pool = await ctl('new-pool --persistent');
     const before = store.counts().putsForged;
     // No room in any queue, as far as the guest can tell: the put waits, with the one slot there is.
@@ -94,9 +94,8 @@ describe('a credit', () => {
     await sh('sleep 0.1');
     expect(await ctl(`put ${pool} 1 1 --fill 2`)).toBe(ENOMEM);
     expect(await hostErrors()).toBe(1);
-    expect(await waiting).toBe(ETIMEDOUT);
     store.showHeads('true');
-    await expect.poll(() => ctl(`put ${pool} 1 0 --fill 3`)).toBe(1);
+    expect(await waiting).toBe(1);
     expect(await ctl(`put ${pool} 1 1 --fill 4`)).toBe(ENOMEM);
     expect(store.counts().putsForged).toBe(before);
   });
