@@ -63,8 +63,8 @@ export interface HostOptions {
   readonly ring: (vector: number) => void;
   /** The store has looked at every queue. */
   readonly served: () => void;
-  /** The store has slept as long as it may, since `since`, and nobody rang. */
-  readonly overslept: (since: number) => void;
+  /** The store was woken at `at`, by a doorbell or whatever came first. */
+  readonly woken: (at: number) => void;
 }
 
 export class Host implements Watcher {
@@ -87,6 +87,7 @@ export class Host implements Watcher {
   readonly #lasting: readonly Int32Array[];
   #task: Task | undefined;
   #bell = false;
+  #bellAt: number | undefined;
   #takesOver = false;
   /** What lasts, as it was after the last atomic store: the store dies before the next. */
   #armed: Int32Array[] | undefined;
@@ -296,7 +297,7 @@ export class Host implements Watcher {
   }
 
   *#sleep(): Act {
-    const { scheduler, overslept } = this.#options;
+    const { scheduler, woken } = this.#options;
     const session = this.session!;
     this.#run(() => session.announceSleep());
     yield STEP;
@@ -308,12 +309,15 @@ export class Host implements Watcher {
       this.sleeps = false;
       scheduler.note('wakes');
       for (let chance = 0; chance < DEATHS_ASLEEP; chance += 1) if (this.#chance()) this.#die();
-      if (!this.#isRung) overslept(since);
+      woken(this.#bellAt ?? scheduler.now);
     }
     const rung = this.#bell;
     this.#run(() => session.announceAwake());
     yield STEP;
-    if (rung) this.#bell = false;
+    if (rung) {
+      this.#bell = false;
+      this.#bellAt = undefined;
+    }
     while (this.#requests.length > 0) this.#answer(this.#requests[0]!);
   }
 
@@ -377,6 +381,7 @@ export class Host implements Watcher {
   /** The guest's doorbell arrives. */
   hear(): void {
     this.#bell = true;
+    this.#bellAt ??= this.#options.scheduler.now;
     this.#wake();
   }
 }

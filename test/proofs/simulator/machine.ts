@@ -25,7 +25,7 @@ import {
 import { Problem } from './trace.js';
 
 const CACHE_OBJECTS = 2;
-const CACHE_PAGES = 3;
+const CACHE_PAGES = 8;
 const RAW_KEYS = 3;
 /** Longer than a host sleeps by itself. */
 const PAUSE_MAX = 3 * SECOND;
@@ -187,6 +187,10 @@ export class Machine {
       this.#switching = false;
       return;
     }
+    if (this.#bursts()) {
+      for (const key of this.#swapKeys) yield* this.#exclusively(key, this.#forget(key));
+      return;
+    }
     const key = random.pick(this.#swapKeys);
     const kind = random.below(8);
     const reads = kind >= 4 && kind < 7;
@@ -196,6 +200,17 @@ export class Machine {
       else if (kind < 4) yield* this.#store(key);
       else yield* this.#forget(key);
     }
+    key.lock.leave();
+  }
+
+  #bursts(): boolean {
+    const { burstOneIn } = this.#plan;
+    return burstOneIn !== 0 && this.#scheduler.random.oneIn(burstOneIn);
+  }
+
+  *#exclusively(key: Key, act: Act): Act {
+    yield* key.lock.enter(WRITERS, true);
+    yield* act;
     key.lock.leave();
   }
 
@@ -238,6 +253,10 @@ export class Machine {
 
   *#useCache(): Act {
     const { random } = this.#scheduler;
+    if (this.#bursts()) {
+      for (const key of this.#cacheKeys) yield* this.#exclusively(key, this.#invalidate(key));
+      return;
+    }
     const key = random.pick(this.#cacheKeys);
     if (key.isCrowded) return;
     const kind = random.below(16);
@@ -254,11 +273,16 @@ export class Machine {
     } else if (kind < 14) {
       yield* this.#cacheGet(key);
     } else {
-      const flush = key.begin('flush');
-      yield* this.cache.invalidate(key.object, key.index, false);
-      key.end(flush, NOTHING);
+      yield* this.#invalidate(key);
     }
     key.lock.leave();
+  }
+
+  *#invalidate(key: Key): Act {
+    if (key.isCrowded) return;
+    const flush = key.begin('flush');
+    yield* this.cache.invalidate(key.object, key.index, false);
+    key.end(flush, NOTHING);
   }
 
   *#cacheGet(key: Key): Act {

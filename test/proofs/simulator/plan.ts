@@ -23,7 +23,7 @@ export interface Plan {
   /** Operations of all vCPUs in a phase. */
   readonly operations: number;
   /** How often the swap area, the cache of files and the raw operations are used. */
-  readonly mix: readonly ['swap' | 'cache' | 'raw', ...('swap' | 'cache' | 'raw')[]];
+  readonly mix: readonly ('swap' | 'cache' | 'raw')[];
   readonly offsets: number;
   /** Of 256 points within the host, those at which others come in between, each time. */
   readonly interleave: number;
@@ -31,6 +31,8 @@ export interface Plan {
   readonly hostShare: number;
   /** A step in so many stands still for a while; 0: none. */
   readonly stallOneIn: number;
+  /** A turn of the host in so many is followed by a while of standing still; 0: none. */
+  readonly hostStallOneIn: number;
   readonly stallMax: number;
   /** A store of the host in so many is where it dies; 0: none. */
   readonly crashOneIn: number;
@@ -51,6 +53,8 @@ export interface Plan {
   readonly unplugOneIn: number;
   readonly leaveOneIn: number;
   readonly swapoffOneIn: number;
+  /** All pages are dropped in a row, as when a process ends or a file is cut. */
+  readonly burstOneIn: number;
   /** After an operation in so many nothing comes for a while. */
   readonly pauseOneIn: number;
   readonly putTimeout: number;
@@ -67,10 +71,8 @@ function maybe(random: Random, never: number, values: readonly number[]): number
   return random.below(4) < never ? 0 : random.pick(values);
 }
 
-function drawGeometry(random: Random): Geometry {
-  const queueCount = random.pick([1, 2, 4]);
+function sized(queueCount: number, slotCount: number): Geometry {
   const geometry = computeGeometry({ regionBytes: 2 ** 20, queueCount, queueEntries: 16 });
-  const slotCount = random.pick([4, 8, 12, 24, 48]);
   let creditEntries = 4;
   while (creditEntries < slotCount) creditEntries *= 2;
   const regionBytes = (geometry.slotPage + slotCount) * PAGE_BYTES;
@@ -86,6 +88,7 @@ type Faults =
   | 'bellLoss'
   | 'bellDelayMax'
   | 'stallOneIn'
+  | 'hostStallOneIn'
   | 'stallMax';
 
 function drawFaults(random: Random): Pick<Plan, Faults> {
@@ -98,6 +101,7 @@ function drawFaults(random: Random): Pick<Plan, Faults> {
     bellLoss: maybe(random, 2, [8, 64, 200]),
     bellDelayMax: random.pick([1, 100, 5 * MS, 50 * MS]),
     stallOneIn: maybe(random, 2, [300, 1500, 6000]),
+    hostStallOneIn: maybe(random, 2, [4, 20, 100]),
     stallMax: random.pick([5 * MS, 300 * MS, 3 * SECOND]),
   };
 }
@@ -114,9 +118,34 @@ function drawMix(random: Random): Plan['mix'] {
   return random.pick(ways);
 }
 
+/** What fills the queues: much swap, many pages, one queue, and a host that stands still. */
+function stormOf(random: Random, plan: Plan): Plan {
+  return {
+    ...plan,
+    geometry: sized(1, 48),
+    quota: Number.POSITIVE_INFINITY,
+    mix: random.pick([['swap'], ['swap', 'swap', 'cache']] as const),
+    offsets: 40,
+    hostStallOneIn: random.pick([2, 8, 30]),
+    burstOneIn: random.pick([10, 30]),
+    refuseOneIn: 0,
+    quotaOneIn: 0,
+    swapoffOneIn: 0,
+    resetOneIn: 0,
+    unplugOneIn: 0,
+    leaveOneIn: 0,
+  };
+}
+
+/** What a seed is about. */
 export function drawPlan(random: Random): Plan {
+  const plan = drawAny(random);
+  return random.oneIn(6) ? stormOf(random, plan) : plan;
+}
+
+function drawAny(random: Random): Plan {
   const link = random.oneIn(4);
-  const geometry = drawGeometry(random);
+  const geometry = sized(random.pick([1, 2, 4]), random.pick([4, 8, 12, 24, 48]));
   const { slotCount } = geometry;
   return {
     ...drawFaults(random),
@@ -130,9 +159,9 @@ export function drawPlan(random: Random): Plan {
     phases: 1 + random.below(4),
     operations: 50 + random.below(400),
     mix: drawMix(random),
-    offsets: random.pick([1, 3, 8, 24]),
+    offsets: random.pick([1, 3, 8, 24, 40]),
     interleave: random.pick([0, 16, 64, 160, 230]),
-    hostShare: random.pick([5, 40, 128, 220]),
+    hostShare: random.pick([2, 10, 40, 128, 220]),
     quotaOneIn: maybe(random, 2, [10, 50]),
     refuseOneIn: maybe(random, 3, [10, 50]),
     statsOneIn: maybe(random, 3, [10, 50]),
@@ -140,7 +169,8 @@ export function drawPlan(random: Random): Plan {
     unplugOneIn: maybe(random, 3, [20, 100]),
     leaveOneIn: maybe(random, 3, [20, 100]),
     swapoffOneIn: maybe(random, 2, [4, 20, 100]),
-    pauseOneIn: maybe(random, 1, [3, 10, 40]),
+    burstOneIn: maybe(random, 1, [4, 15, 60]),
+    pauseOneIn: maybe(random, 1, [1, 3, 10, 40]),
     putTimeout: random.pick([20 * MS, 2 * SECOND]),
     getTimeout: random.pick([200 * MS, 30 * SECOND]),
     mayFail: random.oneIn(2),

@@ -36,7 +36,9 @@ interface Timer {
 export interface Pace {
   /** A step in so many stands still for a while; 0: none does. */
   stallOneIn: number;
-  stallMax: number;
+  /** The same of the host's turns. */
+  hostStallOneIn: number;
+  readonly stallMax: number;
   /** Of 256 steps, those of the host when it has anything to do. */
   readonly hostShare: number;
 }
@@ -172,8 +174,9 @@ export class Scheduler {
       return;
     }
     task.wakeAt = value === STEP ? this.now : value;
-    const { stallOneIn, stallMax } = this.pace;
-    if (stallOneIn === 0 || !this.random.oneIn(stallOneIn)) return;
+    const { stallOneIn, hostStallOneIn, stallMax } = this.pace;
+    const oneIn = task === this.#host ? hostStallOneIn : stallOneIn;
+    if (oneIn === 0 || !this.random.oneIn(oneIn)) return;
     task.heldUntil = this.now + this.spread(MS, stallMax);
     this.stalledUntil = Math.max(this.stalledUntil, task.heldUntil);
     this.trace.note(this.now, task.name, 'stall', task.heldUntil);

@@ -62,7 +62,7 @@ class Simulation {
     this.#plan = drawPlan(this.#random);
     this.trace = new Trace(traceAll);
     const { hostShare, stallMax } = this.#plan;
-    this.#pace = { hostShare, stallMax, stallOneIn: 0 };
+    this.#pace = { hostShare, stallMax, stallOneIn: 0, hostStallOneIn: 0 };
     this.scheduler = new Scheduler(this.#random, this.trace, this.#pace);
     this.scheduler.note('seed', seed);
     const stream = (arrived: () => void): ByteStream =>
@@ -112,24 +112,27 @@ class Simulation {
     return this.#plan.bellLoss === 0 && !this.#plan.link;
   }
 
-  /** Bells that were rung before this have arrived. */
-  get #heardBefore(): number {
-    return this.scheduler.now - this.#plan.bellDelayMax - MARGIN;
+  /** Bells that were rung so long ago have arrived. */
+  get #bellMax(): number {
+    return this.#plan.bellDelayMax + MARGIN;
   }
 
   #guestOverslept(queue: number, coveredAt: number | undefined): void {
     if (!this.#bellsAreSure || coveredAt === undefined) return;
-    if (coveredAt > this.#heardBefore) return;
+    if (coveredAt + this.#bellMax > this.scheduler.now) return;
     throw new Problem(`a waiter of queue ${queue} was not woken when its answer was there`);
   }
 
-  #hostOverslept(): void {
+  /** The host slept until `at`: it had not been told of anything before. */
+  #hostWoken(at: number): void {
     if (!this.#bellsAreSure || this.#machine === undefined) return;
     const { device } = this.#machine;
     if (!device.attached) return;
     for (const queue of device.queues) {
-      const isLate = queue.kickedTail > device.head(queue) && queue.kickedAt < this.#heardBefore;
-      if (isLate) throw new Problem(`the host was not woken for queue ${queue.number}`);
+      const isLate = queue.kicks.some(
+        (kick) => kick.tail > device.head(queue) && kick.at + this.#bellMax < at,
+      );
+      if (isLate) throw new Problem(`the host was not woken in time for queue ${queue.number}`);
     }
   }
 
@@ -256,11 +259,13 @@ class Simulation {
   #phase(): void {
     this.#faults.on = true;
     this.#pace.stallOneIn = this.#plan.stallOneIn;
+    this.#pace.hostStallOneIn = this.#plan.hostStallOneIn;
     this.#left = this.#plan.operations;
     this.#machine?.wakeAll();
     this.#runUntil(() => this.#left === 0, Number.POSITIVE_INFINITY);
     this.#faults.on = false;
     this.#pace.stallOneIn = 0;
+    this.#pace.hostStallOneIn = 0;
     this.scheduler.note('settle');
     this.#runUntil(() => this.#isAtRest, REST_MAX);
     this.scheduler.note('settled');
@@ -293,7 +298,7 @@ class Simulation {
       hostEpoch: 1 + this.#random.below(0x7fff_fffe),
       ring: (vector) => this.#ringGuest(vector),
       served: () => this.#served(),
-      overslept: () => this.#hostOverslept(),
+      woken: (at) => this.#hostWoken(at),
     });
     return { host: this.host, scheduler: this.scheduler };
   }

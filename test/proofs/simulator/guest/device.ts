@@ -69,9 +69,8 @@ export class Queue {
   sleepCount = 0;
   sleepers = 0;
   stalled = false;
-  /** The last tail for which the doorbell was seen to, and when. */
-  kickedTail = 0;
-  kickedAt = 0;
+  /** Tails that the host has not reached, and when their doorbell had been seen to. */
+  kicks: { readonly tail: number; readonly at: number }[] = [];
 
   constructor(number: number, entries: number, scheduler: Scheduler) {
     this.number = number;
@@ -262,8 +261,7 @@ export class Device {
     queue.lock.drop();
     yield STEP;
     yield* this.kick();
-    if (queue.kickedTail <= tail) queue.kickedTail = tail + 1;
-    queue.kickedAt = this.scheduler.now;
+    queue.kicks.push({ tail: tail + 1, at: this.scheduler.now });
     return tail;
   }
 
@@ -298,6 +296,7 @@ export class Device {
   *#arm(queue: Queue): Act {
     yield* queue.lock.take();
     queue.sleepCount = (queue.sleepCount + 2) | 1;
+    yield STEP;
     this.#setSleep(queue);
     yield STEP;
     queue.lock.drop();
@@ -308,6 +307,7 @@ export class Device {
     queue.sleepers += change;
     if (queue.sleepers === 0) {
       queue.sleepCount = (queue.sleepCount + 1) & ~1;
+      yield STEP;
       this.#setSleep(queue);
     }
     yield STEP;
@@ -434,8 +434,9 @@ export class Device {
   /** The host has looked at every queue: what is answered now is so for good. */
   noteServed(): void {
     for (const queue of this.queues) {
-      if (queue.waiters.length === 0) continue;
+      if (queue.waiters.length === 0 && queue.kicks.length === 0) continue;
       const head = this.head(queue);
+      queue.kicks = queue.kicks.filter(({ tail }) => tail > head);
       for (const waiter of queue.waiters) {
         if (((head - waiter.sequence) | 0) > 0) waiter.coveredAt ??= this.scheduler.now;
       }
