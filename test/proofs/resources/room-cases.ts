@@ -88,12 +88,14 @@ async function noRoomForGuest(folder: RunDir): Promise<void> {
   must(stdout === 'left: \n', stdout);
 }
 
-/** Where the guest's console, log and sockets are there is no room any more once it boots. */
+/** Where the guest's disks, console, log and sockets are there is no room any more once it runs. */
 async function filesThatFill(folder: RunDir): Promise<void> {
   const script = `(TMPDIR="$0" exec "$@") & run=$!
-    until ls "$0"/tmem-run-*/console.log >/dev/null 2>&1; do sleep 0.05; done
+    until grep -qs swap-is-on "$0"/tmem-run-*/console.log; do sleep 0.05; done
     head -c 100m /dev/zero >"$0/fill" 2>/dev/null; wait $run`;
-  const guest = 'dmesg >/dev/console; storm --mib 160 --passes 1 --json && echo done';
+  const guest =
+    'echo swap-is-on >/dev/console; sleep 2; dmesg >/dev/console; ' +
+    'storm --mib 160 --passes 1 --json && echo done';
   const words = onSmallDisk(folder, '64m', script, ['run', '--mem', '128', '--', guest]);
   const options = { encoding: 'utf8', timeout: GUEST_MS_MAX } as const;
   const { status, stdout, stderr } = spawnSync('unshare', words, options);
