@@ -278,7 +278,8 @@ static int tmem_area_get_by(unsigned int number, pgoff_t offset, struct page *pa
 
 	if (!tmem_area_host_is_silent(dev)) {
 		ret = tmem_area_get(number, offset, page, placed, timeout);
-		while (ret != 1 && ret != -EBADMSG && ret != -ETIMEDOUT && time_before(jiffies, end)) {
+		while (ret != 1 && ret != -EBADMSG && ret != -ETIMEDOUT &&
+		       time_before(jiffies, end)) {
 			msleep(20);
 			ret = tmem_area_get(number, offset, page, placed, timeout);
 		}

@@ -1,6 +1,6 @@
 /**
- * Deaths of a store while a life of its guest ends or begins: whoever takes over must serve the life
- * that is there, and have nothing of the one before.
+ * Deaths of a store while a life of its guest ends or begins: whoever takes over must serve the
+ * life that is there, and have nothing of the one before.
  */
 import { equal, deepEqual as same } from 'node:assert/strict';
 import { GuestState, HEADER, wordsOf } from '../protocol/layout.js';

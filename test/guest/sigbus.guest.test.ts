@@ -1,8 +1,8 @@
 /**
  * Pages that cannot be had are SIGBUS for who needs them, never other bytes: pages that a store has
  * spoilt, as their check values tell, and those of one that goes away and does not come back. Other
- * processes and the guest live on, the log says so in a line, and no disk slot is read that was never
- * written.
+ * processes and the guest live on, the log says so in a line, and no disk slot is read that was
+ * never written.
  */
 import { bootGuest, type Guest, type GuestCounters, troubleIn } from 'qemu-tmem';
 import { describe, expect, it } from 'vitest';

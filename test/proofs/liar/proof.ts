@@ -1,10 +1,11 @@
 /**
  * The proof that a host may lie: a real guest, its module's swap and hypercalls in use, and a host of
- * which every other word is false. Nothing oopses or warns, no byte is wrong, the guest lives on, and
- * an honest host serves it afterwards.
+ * which every other word is false. Nothing oopses or warns, no byte is wrong, the guest lives on,
+ * and an honest host serves it afterwards.
  *
- * In full it runs on a kernel with KASAN, UBSAN and lockdep. The seed decides what is lied about each
- * answer, grant and put (lies.ts), and what the guest asks; when it asks is the machine's affair.
+ * In full it runs on a kernel with KASAN, UBSAN and lockdep. The seed decides what is lied about
+ * each answer, grant and put (lies.ts), and what the guest asks; when it asks is the machine's
+ * affair.
  */
 import { bootGuest, type Guest } from '../../../emulator/guest/guest.js';
 import { troubleIn } from '../../../emulator/guest/kernel-log.js';
@@ -17,7 +18,10 @@ const BOOT_MS_MAX = 180_000;
 const COMMAND_MS_MAX = 600_000;
 /** Of all answers; those of swapped pages are lied about less (relay.ts). */
 const SHARE = 0.95;
-/** Short, since lies cost time limits; a long spin, since a host that answers at once is most hostile. */
+/**
+ * Short, since lies cost time limits; a long spin, since a host that answers at once is most
+ * hostile.
+ */
 const LIMITS = 'put_timeout_ms=100 get_timeout_ms=200 spin_us=500 check_pages=1';
 const ANSWERED = 'posted_puts=0 direct_gets=0';
 /** Whatever goes wrong ends the guest at once, with the reason on its console. */

@@ -3,8 +3,8 @@
  *
  * The session serves a region of its own (header, queues and credit ring; pages stay in the guest's
  * slots, which no session touches). Each turn takes over what the guest has written, lets the
- * session serve, and publishes what that has written, some of it altered. Whatever the guest makes of
- * a lie must not upset the session: a put into a slot that the session has not promised, and a
+ * session serve, and publishes what that has written, some of it altered. Whatever the guest makes
+ * of a lie must not upset the session: a put into a slot that the session has not promised, and a
  * descriptor that was overwritten because the guest was told of room that there is not, become
  * operations that do no harm. Words that would stop the guest for ever if they stayed false (heads,
  * the credit tail, the header's) are put right a turn later.

@@ -1,6 +1,6 @@
 /**
- * One false word at a time, each shown to a real module until it has dealt with it: what it does then
- * is an error that it names, within its time limits, and the truth serves it again afterwards.
+ * One false word at a time, each shown to a real module until it has dealt with it: what it does
+ * then is an error that it names, within its time limits, and the truth serves it again afterwards.
  */
 import { bootGuest, type Guest, troubleIn } from 'qemu-tmem';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -86,7 +86,8 @@ describe('a credit', () => {
     await load(`front_end=none put_timeout_ms=${MS_MAX}`);
     const pool = await ctl('new-pool --persistent');
     const before = store.counts().putsForged;
-    // No room in any queue, as far as the guest can tell: the put waits, with the one slot there is.
+    // No room in any queue, as far as the guest can tell: the put waits, with the one slot there
+    // is.
     store.showHeads('ahead');
     const waiting = ctl(`put ${pool} 1 0 --fill 1`);
     await sh('sleep 0.2');

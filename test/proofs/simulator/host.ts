@@ -34,7 +34,9 @@ const NAP = MS / 10;
 const NAPS_MAX = 50;
 const SLEEP_MAX = SECOND;
 
-/** Where it may die beside the stores: at a load in so many, and in its sleep as at so many stores. */
+/**
+ * Where it may die beside the stores: at a load in so many, and in its sleep as at so many stores.
+ */
 const DEATHS_AT_LOADS = 16;
 const DEATHS_ASLEEP = 2;
 
@@ -105,7 +107,7 @@ export class Host implements Watcher {
     this.#start(false);
   }
 
-  // --- Death --------------------------------------------------------------------------------------
+  // --- Death -------------------------------------------------------------------------------------
 
   #start(takeOver: boolean): void {
     this.#takesOver = takeOver;
@@ -198,7 +200,7 @@ export class Host implements Watcher {
     return result;
   }
 
-  // --- Its loop -----------------------------------------------------------------------------------
+  // --- Its loop ----------------------------------------------------------------------------------
 
   #begin(takeOver: boolean): void {
     const { plan, hostEpoch, ring } = this.#options;
@@ -321,7 +323,7 @@ export class Host implements Watcher {
     while (this.#requests.length > 0) this.#answer(this.#requests[0]!);
   }
 
-  // --- What the supervisor asks -------------------------------------------------------------------
+  // --- What the supervisor asks ------------------------------------------------------------------
 
   #answer(request: HostRequest): void {
     const { scheduler } = this.#options;

@@ -1,7 +1,7 @@
 /**
  * One seed: a host, a guest and the wires between them, under a virtual clock. Phases with faults
- * are each followed by a rest in which all that must hold is looked at; at last the guest leaves and
- * the store must be empty.
+ * are each followed by a rest in which all that must hold is looked at; at last the guest leaves
+ * and the store must be empty.
  *
  * The same seed does the same, step by step. Nothing outlives a simulation.
  */
@@ -136,7 +136,7 @@ class Simulation {
     }
   }
 
-  // --- Lives --------------------------------------------------------------------------------------
+  // --- Lives -------------------------------------------------------------------------------------
 
   #boot(): void {
     this.#lives += 1;
@@ -220,7 +220,7 @@ class Simulation {
     then();
   }
 
-  // --- The run ------------------------------------------------------------------------------------
+  // --- The run -----------------------------------------------------------------------------------
 
   /** Runs until `done`, and sees to it that nobody waits in vain. */
   #runUntil(done: () => boolean, timeMax: number): void {

@@ -1,7 +1,7 @@
 /**
- * A stream of bytes between the two ends of a link: in order, in pieces, each late by its own delay.
- * While faults are on, pieces may be lost or damaged, as they are not by a virtio-serial port, but
- * by a store that dies with what it has read.
+ * A stream of bytes between the two ends of a link: in order, in pieces, each late by its own
+ * delay. While faults are on, pieces may be lost or damaged, as they are not by a virtio-serial
+ * port, but by a store that dies with what it has read.
  */
 import type { Plan } from './plan.js';
 import type { Scheduler } from './scheduler.js';

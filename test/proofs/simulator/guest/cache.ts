@@ -55,7 +55,7 @@ export class Cache {
     this.#mutex = new SpinLock(device.scheduler);
   }
 
-  // --- present.c ----------------------------------------------------------------------------------
+  // --- present.c ---------------------------------------------------------------------------------
 
   #counters(key: PageKey): [page: string, object: string] {
     return [`${key.object}/${key.index}`, `${key.object}`];
@@ -71,7 +71,7 @@ export class Cache {
     }
   }
 
-  // --- pending.c ----------------------------------------------------------------------------------
+  // --- pending.c ---------------------------------------------------------------------------------
 
   #isPending(key: PageKey, object: boolean): boolean {
     return this.#pendings.some(
@@ -80,7 +80,7 @@ export class Cache {
     );
   }
 
-  // --- ephemeral.c --------------------------------------------------------------------------------
+  // --- ephemeral.c -------------------------------------------------------------------------------
 
   /** tmem_ephemeral_queue(). */
   #queue(key: PageKey): Queue {
@@ -143,7 +143,7 @@ export class Cache {
     return left;
   }
 
-  // --- frontend_cleancache.c ----------------------------------------------------------------------
+  // --- frontend_cleancache.c ---------------------------------------------------------------------
 
   #queueWork(): void {
     this.#queued = true;

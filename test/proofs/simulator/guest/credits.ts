@@ -122,7 +122,7 @@ export class Credits {
     return slots.sort((a, b) => a - b);
   }
 
-  // --- Bytes --------------------------------------------------------------------------------------
+  // --- Bytes -------------------------------------------------------------------------------------
 
   #word(slot: number, sample: number): number {
     return ((this.#geometry.slotPage + slot) * PAGE_BYTES) / 4 + sample;

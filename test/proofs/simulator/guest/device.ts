@@ -34,7 +34,9 @@ const ATTACH_TIMEOUT = 5000 * MS;
 const LOOK_PAUSE_MAX = 100 * MS;
 /** Wait for ever. */
 export const FOR_EVER = Number.POSITIVE_INFINITY;
-/** Why a descriptor was not posted: there is no place, or somebody has yet to read the last reply. */
+/**
+ * Why a descriptor was not posted: there is no place, or somebody has yet to read the last reply.
+ */
 const FULL = -1;
 const BUSY = -2;
 const BUSY_PAUSE = MS / 10;
@@ -211,7 +213,7 @@ export class Device {
     return !refuses && this.peek('host_epoch') === this.hostEpoch;
   }
 
-  // --- Posting ------------------------------------------------------------------------------------
+  // --- Posting -----------------------------------------------------------------------------------
 
   /** tmem_queue_kick(): wakes a sleeping host, once for each time that it said it would sleep. */
   *kick(): Act {
@@ -286,7 +288,7 @@ export class Device {
     return Math.max(0, end - this.scheduler.now);
   }
 
-  // --- Waiting ------------------------------------------------------------------------------------
+  // --- Waiting -----------------------------------------------------------------------------------
 
   answered(queue: Queue, sequence: number): boolean {
     return ((this.#checkedHead(queue) - sequence) | 0) > 0;
