@@ -1,6 +1,7 @@
 /**
- * Projects, one after the other: tests of code and of QEMU without a guest, in parallel; then
- * tests that boot guests, two files at a time: a guest and its store seldom fill two cores.
+ * Projects, one after the other: tests of code and of QEMU without a guest, then tests that boot
+ * guests. Two files at a time, whatever the machine: half of the first wait for other processes, and
+ * a guest and its store seldom fill two cores.
  * `kernels` builds every kernel from nothing, which takes most of an hour: `npm run test:kernels`.
  */
 import { defineConfig } from 'vitest/config';
@@ -18,6 +19,7 @@ export default defineConfig({
           exclude: [...IGNORED, '**/*.guest.test.ts', '**/*.kernel.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          maxWorkers: 2,
           sequence: { groupOrder: 0 },
         },
       },
