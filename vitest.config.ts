@@ -1,7 +1,7 @@
 /**
  * Projects, one after the other: tests of code and of QEMU without a guest, then tests that boot
- * guests. Two files at a time, whatever the machine: half of the first wait for other processes, and
- * a guest and its store seldom fill two cores.
+ * guests. Two files at a time, whatever the machine: half of the first wait for other processes,
+ * and a guest and its store seldom fill two cores.
  * `kernels` builds every kernel from nothing, which takes most of an hour: `npm run test:kernels`.
  */
 import { defineConfig } from 'vitest/config';
