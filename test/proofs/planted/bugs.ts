@@ -3,6 +3,7 @@
  */
 import { FUZZ_BUGS } from './bugs-fuzz.js';
 import { HOST_BUGS } from './bugs-host.js';
+import { MODEL_BUGS } from './bugs-model.js';
 import type { PlantedBug } from './plant.js';
 
-export const BUGS: readonly PlantedBug[] = [...HOST_BUGS, ...FUZZ_BUGS];
+export const BUGS: readonly PlantedBug[] = [...HOST_BUGS, ...MODEL_BUGS, ...FUZZ_BUGS];
