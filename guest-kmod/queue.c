@@ -39,6 +39,7 @@ int tmem_queues_init(struct tmem_device *dev, void *first, u32 stride, u32 entri
 
 		spin_lock_init(&queue->lock);
 		init_waitqueue_head(&queue->wait);
+		init_rwsem(&queue->raw_gets);
 		queue->entries = entries;
 		queue->control = start;
 		queue->descriptors = start + sizeof(*queue->control);

@@ -17,6 +17,7 @@
 #include <linux/bits.h>
 #include <linux/jiffies.h>
 #include <linux/mm_types.h>
+#include <linux/rwsem.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/wait.h>
@@ -82,6 +83,7 @@ struct tmem_queue {
 	u32 sleepers;			/* waiters that sleep; under lock */
 	bool stalled;			/* a put timed out and the host has not answered since */
 	wait_queue_head_t wait;		/* woken by the host's interrupt */
+	struct rw_semaphore raw_gets;	/* read by a program's get until it has copied its page */
 };
 
 /* A way to a host. */

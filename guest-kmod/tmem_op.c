@@ -32,18 +32,16 @@ void tmem_describe(struct tmem_descriptor *descriptor, u32 command, const struct
 	descriptor->index = cpu_to_le32(key->index);
 }
 
-/* Posts and waits. May sleep. Returns the host's result, -ETIMEDOUT or -EIO. */
-static int tmem_call(struct tmem_device *dev, const struct tmem_key *key,
-		     const struct tmem_descriptor *descriptor, unsigned long timeout)
+/*
+ * Waits for the answer to what was posted up to jiffies @end. May sleep. Returns the host's result,
+ * -ETIMEDOUT or -EIO.
+ */
+static int tmem_call_answer(struct tmem_device *dev, struct tmem_queue *queue, u32 sequence,
+			    unsigned long end)
 {
-	struct tmem_queue *queue = tmem_queue_of(dev, key);
-	unsigned long end = jiffies + timeout;
-	u32 sequence;
 	s32 result;
 	u32 slot;
 
-	if (tmem_queue_post_by(dev, queue, descriptor, true, NULL, end, &sequence))
-		return -ETIMEDOUT;
 	if (tmem_queue_wait(dev, queue, sequence, tmem_left(end))) {
 		tmem_queue_abandon(queue, sequence);
 		return -ETIMEDOUT;
@@ -51,6 +49,18 @@ static int tmem_call(struct tmem_device *dev, const struct tmem_key *key,
 	if (tmem_queue_reap(dev, queue, sequence, &result, &slot))
 		return -EIO;
 	return result;
+}
+
+/* Posts and waits. May sleep. Returns as tmem_call_answer(). */
+static int tmem_call(struct tmem_device *dev, struct tmem_queue *queue,
+		     const struct tmem_descriptor *descriptor, unsigned long timeout)
+{
+	unsigned long end = jiffies + timeout;
+	u32 sequence;
+
+	if (tmem_queue_post_by(dev, queue, descriptor, true, NULL, end, &sequence))
+		return -ETIMEDOUT;
+	return tmem_call_answer(dev, queue, sequence, end);
 }
 
 /* Opens a pool. May sleep. Returns its id from 0, or a negative errno. */
@@ -63,7 +73,7 @@ int tmem_new_pool(struct tmem_device *dev, u32 flags)
 	tmem_describe(&descriptor, TMEM_CMD_NEW_POOL, &key);
 	flags |= TMEM_SPEC_VERSION << TMEM_POOL_VERSION_SHIFT;
 	descriptor.flags = cpu_to_le32(flags);
-	pool = tmem_call(dev, &key, &descriptor, TMEM_POOL_TIMEOUT);
+	pool = tmem_call(dev, tmem_queue_of(dev, &key), &descriptor, TMEM_POOL_TIMEOUT);
 	if (pool < TMEM_POOLS_MAX)
 		return pool;
 	atomic64_inc(&dev->counters.host_errors);
@@ -77,7 +87,7 @@ int tmem_destroy_pool(struct tmem_device *dev, s32 pool)
 	struct tmem_descriptor descriptor;
 
 	tmem_describe(&descriptor, TMEM_CMD_DESTROY_POOL, &key);
-	return tmem_call(dev, &key, &descriptor, TMEM_POOL_TIMEOUT);
+	return tmem_call(dev, tmem_queue_of(dev, &key), &descriptor, TMEM_POOL_TIMEOUT);
 }
 
 /* Whether a put has a chance: the host serves us and has not said refuse. Any context. */
@@ -214,16 +224,11 @@ int tmem_take_page(struct tmem_device *dev, struct page *page, u32 slot, u32 *ch
 	return 0;
 }
 
-/*
- * Copies the page under @key from the host into @page. May sleep, with the page locked; waits up to
- * @timeout jiffies, or for ever with MAX_SCHEDULE_TIMEOUT. Returns 1, 0 when the host has no such
- * page, the host's own errno, -EIO when its answer made no sense, -ETIMEDOUT when there was none.
- * @check, unless it is NULL, gets the check value of the bytes that are in @page.
- */
-int tmem_get_page(struct tmem_device *dev, const struct tmem_key *key, struct page *page,
-		  unsigned long timeout, u32 *check)
+/* As tmem_get_page(), by way of @queue. */
+static int tmem_get_by(struct tmem_device *dev, struct tmem_queue *queue,
+		       const struct tmem_key *key, struct page *page, unsigned long timeout,
+		       u32 *check)
 {
-	struct tmem_queue *queue = tmem_queue_of(dev, key);
 	struct tmem_descriptor descriptor;
 	u64 start = ktime_get_mono_fast_ns();
 	s32 result;
@@ -248,64 +253,123 @@ int tmem_get_page(struct tmem_device *dev, const struct tmem_key *key, struct pa
 }
 
 /*
+ * Copies the page under @key from the host into @page. May sleep, with the page locked; waits up to
+ * @timeout jiffies, or for ever with MAX_SCHEDULE_TIMEOUT. Returns 1, 0 when the host has no such
+ * page, the host's own errno, -EIO when its answer made no sense, -ETIMEDOUT when there was none.
+ * @check, unless it is NULL, gets the check value of the bytes that are in @page. The caller sees to
+ * it that nobody posts what drops or replaces the page meanwhile.
+ */
+int tmem_get_page(struct tmem_device *dev, const struct tmem_key *key, struct page *page,
+		  unsigned long timeout, u32 *check)
+{
+	return tmem_get_by(dev, tmem_queue_of(dev, key), key, page, timeout, check);
+}
+
+/*
+ * What programs call, any number of them at once and on the same keys. A pool of theirs has one
+ * queue, so that the host carries out its operations in the order in which they were posted, those
+ * on whole objects and on the pool among them. A get holds raw_gets for reading from its post until
+ * its page is copied, and whatever may drop or replace a page holds it for writing while it posts:
+ * the slot that a get copies is not given to anybody else before.
+ */
+static struct tmem_queue *tmem_raw_queue(struct tmem_device *dev, const struct tmem_key *key)
+{
+	struct tmem_key pool = { .pool = key->pool };
+
+	return tmem_queue_of(dev, &pool);
+}
+
+/* As tmem_call(), for what may drop or replace pages of programs. */
+static int tmem_call_alone(struct tmem_device *dev, struct tmem_queue *queue,
+			   const struct tmem_descriptor *descriptor, unsigned long timeout)
+{
+	unsigned long end = jiffies + timeout;
+	u32 sequence;
+	int ret;
+
+	down_write(&queue->raw_gets);
+	ret = tmem_queue_post_by(dev, queue, descriptor, true, NULL, end, &sequence);
+	up_write(&queue->raw_gets);
+	return ret ?: tmem_call_answer(dev, queue, sequence, end);
+}
+
+/*
  * Refuses a put of which the host hears nothing: the page that was there before, if any, must be
  * gone all the same. May sleep. Returns -ENOMEM, or why that is not so.
  */
-static int tmem_refuse_raw(struct tmem_device *dev, const struct tmem_key *key)
+static int tmem_refuse_raw(struct tmem_device *dev, struct tmem_queue *queue,
+			   const struct tmem_key *key)
 {
 	struct tmem_descriptor descriptor;
 	int ret;
 
 	tmem_describe(&descriptor, TMEM_CMD_FLUSH_PAGE, key);
-	ret = tmem_call(dev, key, &descriptor, msecs_to_jiffies(READ_ONCE(tmem_put_timeout_ms)));
+	ret = tmem_call_alone(dev, queue, &descriptor,
+			      msecs_to_jiffies(READ_ONCE(tmem_put_timeout_ms)));
 	return ret < 0 ? ret : -ENOMEM;
 }
 
 /* As tmem_put_page(), but the slot is not ours to read later, and the answer is the host's own. */
-static int tmem_put_raw(struct tmem_device *dev, const struct tmem_key *key, struct page *page)
+static int tmem_put_raw(struct tmem_device *dev, struct tmem_queue *queue,
+			const struct tmem_key *key, struct page *page)
 {
 	unsigned long end = jiffies + msecs_to_jiffies(READ_ONCE(tmem_put_timeout_ms));
-	struct tmem_queue *queue = tmem_queue_of(dev, key);
 	struct tmem_descriptor descriptor;
 	u32 sequence;
-	s32 result;
 	u32 slot;
+	int ret;
 
 	if (!tmem_accepts_puts(dev) || tmem_queue_is_stalled(queue) ||
 	    !tmem_credit_take(dev, &slot))
-		return tmem_refuse_raw(dev, key);
+		return tmem_refuse_raw(dev, queue, key);
 	memcpy(tmem_slot(dev, slot), page_address(page), PAGE_SIZE);
 	tmem_describe(&descriptor, TMEM_CMD_PUT_PAGE, key);
 	descriptor.slot = cpu_to_le32(slot);
-	if (tmem_post_put(dev, queue, &descriptor, true, end, &sequence))
-		return -ETIMEDOUT;
-	if (tmem_queue_wait(dev, queue, sequence, tmem_left(end))) {
+	down_write(&queue->raw_gets);
+	ret = tmem_post_put(dev, queue, &descriptor, true, end, &sequence);
+	up_write(&queue->raw_gets);
+	if (ret)
+		return ret;
+	ret = tmem_call_answer(dev, queue, sequence, end);
+	if (ret == -ETIMEDOUT)
 		WRITE_ONCE(queue->stalled, true);
-		tmem_queue_abandon(queue, sequence);
-		return -ETIMEDOUT;
-	}
-	return tmem_queue_reap(dev, queue, sequence, &result, &slot) ?: result;
+	return ret;
+}
+
+/* As tmem_get_page(). */
+static int tmem_get_raw(struct tmem_device *dev, struct tmem_queue *queue,
+			const struct tmem_key *key, struct page *page)
+{
+	unsigned long timeout = msecs_to_jiffies(READ_ONCE(tmem_get_timeout_ms));
+	int ret;
+
+	down_read(&queue->raw_gets);
+	ret = tmem_get_by(dev, queue, key, page, timeout, NULL);
+	up_read(&queue->raw_gets);
+	return ret;
 }
 
 /*
- * Sends any operation with any arguments and waits for its answer. May sleep. @page is one page for
- * a put or a get and not looked at otherwise; @flags are a new pool's. Returns the host's result,
- * -ENOMEM for a put that got no credit, -ETIMEDOUT or -EIO.
+ * Sends any operation with any arguments and waits for its answer, after the gets of the pool that
+ * are under way if it changes anything. May sleep. @page is one page for a put or a get and not
+ * looked at otherwise; @flags are a new pool's. Returns the host's result, -ENOMEM for a put that
+ * got no credit, -ETIMEDOUT or -EIO.
  */
 int tmem_call_raw(struct tmem_device *dev, u32 command, const struct tmem_key *key, u32 flags,
 		  struct page *page)
 {
+	struct tmem_queue *queue = tmem_raw_queue(dev, key);
 	struct tmem_descriptor descriptor;
 
 	switch (command) {
 	case TMEM_CMD_PUT_PAGE:
-		return tmem_put_raw(dev, key, page);
+		return tmem_put_raw(dev, queue, key, page);
 	case TMEM_CMD_GET_PAGE:
-		return tmem_get_page(dev, key, page, msecs_to_jiffies(tmem_get_timeout_ms), NULL);
+		return tmem_get_raw(dev, queue, key, page);
 	}
 	tmem_describe(&descriptor, command, key);
 	descriptor.flags = cpu_to_le32(flags);
-	return tmem_call(dev, key, &descriptor, TMEM_POOL_TIMEOUT);
+	return tmem_call_alone(dev, queue, &descriptor, TMEM_POOL_TIMEOUT);
 }
 
 /*

@@ -130,3 +130,22 @@ it('the kernel’s own pools are out of reach', async () => {
   expect(await guest.sh('head -c 5 /dev/tmem0')).toBe('mine\n');
   await guest.sh('rmmod tmem');
 });
+
+it('programs that use the same keys at once get whole pages', async () => {
+  // So few slots that one that is free is used again at once.
+  const store = { quotaPages: 6 };
+  await using racing = await bootGuest({
+    memoryMib: 128,
+    cpus: 2,
+    accel: 'tcg',
+    swap: 'none',
+    store,
+  });
+  await racing.sh('insmod /lib/tmem/tmem.ko front_end=none spin_us=0');
+  const words = 'tmemctl hammer 2 --verify --programs 6 --seed 5';
+  const { code, stdout, stderr } = await racing.exec(words, { timeoutMs: MS_MAX });
+  const { hits, wrong } = JSON.parse(stdout) as { hits: number; wrong: number };
+  expect({ code, wrong, stderr }).toEqual({ code: 0, wrong: 0, stderr: '' });
+  expect(hits).toBeGreaterThan(100);
+  expect(await racing.dmesg()).not.toMatch(/BUG:|WARNING:|Oops/);
+});

@@ -12,6 +12,7 @@ struct hammer {
 	double seconds;
 	uint64_t seed;
 	bool verify;	/* the host is honest: what it says must be so */
+	unsigned int programs;	/* that use the same few keys at once; 0 is 1 */
 };
 
 /* Runs it on an open device. Returns the process's exit code. */

@@ -52,7 +52,8 @@ __attribute__((noreturn)) static void usage(const char *problem)
 		"  flush POOL OBJECT INDEX\n"
 		"  flush-object POOL OBJECT\n"
 		"  op NUMBER POOL OBJECT INDEX        any operation, any arguments\n"
-		"  hammer SECONDS [--seed N] [--verify]  random operations; the host may lie without --verify\n"
+		"  hammer SECONDS [--seed N] [--verify] [--programs N]\n"
+		"                                     random operations; the host may lie without --verify\n"
 		"OBJECT is a number, or three with colons: least:middle:most significant.\n"
 		"Numbers may be negative or 0x. A file of fewer than 4096 bytes is a page that ends in zeros.\n"
 		"Exit: 0 done, 1 a get missed, 2 usage, 3 the result is an errno, 69 no " DEVICE ".\n",
@@ -164,6 +165,7 @@ static const struct option long_options[] = {
 	{ "version", required_argument, NULL, 'v' },
 	{ "seed", required_argument, NULL, 'S' },
 	{ "verify", no_argument, NULL, 'V' },
+	{ "programs", required_argument, NULL, 'P' },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -191,6 +193,7 @@ static int take_options(int argc, char **argv)
 		case 'v': options.version = (uint32_t)number(optarg); break;
 		case 'S': options.hammer.seed = number(optarg); break;
 		case 'V': options.hammer.verify = true; break;
+		case 'P': options.hammer.programs = number(optarg) & 0x7f; break;
 		default: usage("unknown option");
 		}
 		if (optind == 3)

@@ -305,28 +305,31 @@ export class Machine {
     const { random } = this.#scheduler;
     const key = random.pick(this.#rawKeys);
     if (this.raw.pool < 0 || key.isCrowded) return;
-    const kind = random.below(8);
-    const reads = kind >= 4 && kind < 7;
-    yield* key.lock.enter(reads ? READERS : WRITERS);
-    if (reads) {
-      yield* this.#rawGet(key);
-      key.lock.leave();
-      return;
-    }
+    const kind = random.below(16);
+    if (kind < 7) yield* this.#rawPut(key);
+    else if (kind < 13) yield* this.#rawGet(key);
+    else yield* this.#rawFlush(kind === 15 ? this.#rawKeys : [key]);
+  }
+
+  *#rawPut(key: Key): Act {
     const value = this.#options.nextValue();
-    const change = kind < 4 ? key.begin('put', value) : key.begin('flush');
-    // It may be read again as soon as it is posted.
-    const posted = (): void => key.lock.leave();
-    const { result, unanswered } =
-      kind < 4
-        ? yield* this.raw.put(key.object, key.index, value, posted)
-        : yield* this.raw.flush(key.object, key.index, posted);
-    if (result !== ETIMEDOUT) {
-      key.end(change, kind < 4 && result === 1 ? KEPT : NOTHING);
-    } else if (unanswered === undefined) {
-      key.cancel(change);
-    } else {
-      this.givenUp.add(unanswered, () => key.end(change, kind < 4 ? undefined : NOTHING));
+    const put = key.begin('put', value);
+    const { result, unanswered } = yield* this.raw.put(key.object, key.index, value);
+    if (result !== ETIMEDOUT) key.end(put, result === 1 ? KEPT : NOTHING);
+    else if (unanswered === undefined) key.cancel(put);
+    else this.givenUp.add(unanswered, () => key.end(put, undefined));
+  }
+
+  /** A page, or all those of the object. */
+  *#rawFlush(keys: readonly Key[]): Act {
+    if (keys.some((key) => key.isCrowded)) return;
+    const flushes = keys.map((key) => ({ key, flush: key.begin('flush') }));
+    const { object, index } = keys[0]!;
+    const { result, unanswered } = yield* this.raw.flush(object, index, keys.length > 1);
+    for (const { key, flush } of flushes) {
+      if (result !== ETIMEDOUT) key.end(flush, NOTHING);
+      else if (unanswered === undefined) key.cancel(flush);
+      else this.givenUp.add(unanswered, () => key.end(flush, NOTHING));
     }
   }
 

@@ -48,22 +48,30 @@ export interface CallResult {
   readonly unanswered?: Unanswered;
 }
 
-/** tmem_call(): posts and waits. `posted` hears when the first is done, or given up. */
-export function* call(
+/** tmem_call_answer(). */
+export function* callAnswer(
   device: Device,
   queue: Queue,
-  descriptor: RawDescriptor,
-  timeout: number,
-  posted: () => void = () => {},
+  sequence: number,
+  end: number,
 ): Act<CallResult> {
-  const end = device.scheduler.now + timeout;
-  const sequence = yield* device.postBy(queue, descriptor, true, end);
-  posted();
-  if (sequence === -1) return { result: ETIMEDOUT };
   const answered = yield* device.wait(queue, sequence, device.left(end));
   if (answered) return yield* device.reap(queue, sequence);
   yield* device.abandon(queue, sequence);
   return { result: ETIMEDOUT, unanswered: { queue, sequence } };
+}
+
+/** tmem_call(): posts and waits. */
+function* call(
+  device: Device,
+  queue: Queue,
+  descriptor: RawDescriptor,
+  timeout: number,
+): Act<CallResult> {
+  const end = device.scheduler.now + timeout;
+  const sequence = yield* device.postBy(queue, descriptor, true, end);
+  if (sequence === -1) return { result: ETIMEDOUT };
+  return yield* callAnswer(device, queue, sequence, end);
 }
 
 const NO_KEY: PageKey = { pool: 0, object: 0, index: 0 };
@@ -173,8 +181,12 @@ export function* takePage(device: Device, slotWord: number): Act<number> {
 }
 
 /** tmem_get_page(). @returns the page's value, 0 for a miss, or -ETIMEDOUT */
-export function* getPage(device: Device, key: PageKey, timeout: number): Act<number> {
-  const queue = queueOf(device, key);
+export function getPage(device: Device, key: PageKey, timeout: number): Act<number> {
+  return getBy(device, queueOf(device, key), key, timeout);
+}
+
+/** tmem_get_by(). */
+export function* getBy(device: Device, queue: Queue, key: PageKey, timeout: number): Act<number> {
   const descriptor = describe(Command.GET_PAGE, key);
   const answer = yield* getAnswer(device, queue, descriptor, timeout);
   if (answer === undefined) return ETIMEDOUT;
