@@ -61,11 +61,13 @@ const HOST_NEEDS = [
 ];
 
 /**
- * Whether the verb builds a kernel: those are named source-..., in an option or in the suite that
- * builds them all.
+ * Whether the verb builds a kernel: those are named source-..., in an option, in the suite that
+ * builds them all, or in the proof that takes one with KASAN when it runs in full.
  */
 function buildsKernel(verb, args) {
-  return verb === 'test:kernels' || args.some((arg) => /(^|[=,])source-/.test(arg));
+  if (verb === 'test:kernels' || args.some((arg) => /(^|[=,])source-/.test(arg))) return true;
+  const proves = verb === 'promises' || (verb === 'prove' && args.includes('liar'));
+  return proves && !args.includes('--quick');
 }
 
 /** What a kernel build takes beside HOST_NEEDS, from the list that the build itself goes by. */
