@@ -108,10 +108,16 @@ struct tmem_frame *tmem_reader_next(struct tmem_reader *reader)
 	return NULL;
 }
 
+/* Whether a frame has begun and is not whole. */
+bool tmem_reader_waits(const struct tmem_reader *reader)
+{
+	return reader->end > reader->start;
+}
+
 /* Gives up a frame that has begun and does not end. */
 void tmem_reader_give_up(struct tmem_reader *reader)
 {
-	if (reader->end > reader->start)
+	if (tmem_reader_waits(reader))
 		tmem_reader_skip(reader, 1);
 }
 

@@ -96,10 +96,24 @@ static bool tmem_link_fill(struct tmem_link *link, struct tmem_out *out)
 	return any;
 }
 
+/* Something that was sent is not answered. */
+static bool tmem_link_waits(struct tmem_link *link)
+{
+	u32 queue;
+
+	for (queue = 0; queue < link->dev.queue_count; queue++)
+		if (link->taken[queue] != link->sent[queue])
+			return true;
+	return false;
+}
+
 static void tmem_link_transmit(struct tmem_link *link)
 {
 	struct tmem_out *out;
 
+	/* How long the host takes counts from here. */
+	if (!tmem_link_waits(link))
+		link->moved = jiffies;
 	while ((out = link->ops->begin(link->port)) != NULL) {
 		u32 kind = TMEM_FRAME_OPERATIONS;
 
@@ -276,6 +290,8 @@ bool tmem_link_read(struct tmem_link *link)
 	void *space = tmem_reader_space(&link->reader, &room);
 	size_t count = link->ops->receive(link->port, space, room);
 
+	if (!tmem_reader_waits(&link->reader))
+		link->begun = jiffies;
 	link->reader.end += count;
 	return count;
 }
@@ -289,6 +305,7 @@ static void tmem_link_receive(struct tmem_link *link)
 	while (tmem_link_read(link)) {
 		while ((frame = tmem_reader_next(&link->reader)) != NULL) {
 			link->moved = jiffies;
+			link->begun = jiffies;
 			link->quiet = TMEM_LINK_QUIET_MIN;
 			tmem_link_take(link, frame);
 		}
@@ -305,26 +322,15 @@ static void tmem_link_receive(struct tmem_link *link)
 		WRITE_ONCE(link->dev.header->host_state, cpu_to_le32(TMEM_HOST_DOWN));
 }
 
-static bool tmem_link_waits(struct tmem_link *link)
-{
-	u32 queue;
-
-	for (queue = 0; queue < link->dev.queue_count; queue++)
-		if (link->taken[queue] != link->sent[queue])
-			return true;
-	return false;
-}
-
 /*
  * After a quiet time with something unanswered: what was sent last may be lost. When the question
  * stays unanswered too, nobody serves us for all we know: no more puts until a frame comes.
  */
 static void tmem_link_look(struct tmem_link *link)
 {
-	if (!time_after(jiffies, link->moved + link->quiet))
-		return;
-	tmem_reader_give_up(&link->reader);
-	if (!tmem_link_waits(link))
+	if (time_after(jiffies, link->begun + link->quiet))
+		tmem_reader_give_up(&link->reader);
+	if (!time_after(jiffies, link->moved + link->quiet) || !tmem_link_waits(link))
 		return;
 	if (link->quiet > TMEM_LINK_QUIET_MIN)
 		WRITE_ONCE(link->dev.header->host_state, cpu_to_le32(TMEM_HOST_DOWN));

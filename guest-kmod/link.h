@@ -78,7 +78,8 @@ struct tmem_link {
 	u32 free_count;			/* on it */
 	u32 granted;			/* slots promised to the layers above */
 	u32 credits;			/* puts that the host lets us send since the life began */
-	unsigned long moved;		/* jiffies of the last frame that came */
+	unsigned long moved;		/* jiffies: a frame came, or the first that waits was sent */
+	unsigned long begun;		/* jiffies: what the reader has of a frame began to come */
 	unsigned long quiet;		/* how long after that we ask */
 	u32 queue_entries;		/* of the host's queues */
 };
@@ -87,6 +88,7 @@ int tmem_reader_init(struct tmem_reader *reader);
 void tmem_reader_free(struct tmem_reader *reader);
 void *tmem_reader_space(struct tmem_reader *reader, size_t *room);
 struct tmem_frame *tmem_reader_next(struct tmem_reader *reader);
+bool tmem_reader_waits(const struct tmem_reader *reader);
 void tmem_reader_give_up(struct tmem_reader *reader);
 void tmem_out_clear(struct tmem_out *out);
 void *tmem_out_words(struct tmem_out *out, u32 bytes);

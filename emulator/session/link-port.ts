@@ -10,8 +10,6 @@ import { receiveBytes, sendBytes } from '../native/libc.js';
 import type { LinkHost } from '../transport/link-host.js';
 import { Count } from './session-counters.js';
 
-/** A frame that has begun and does not end for so long, though bytes still come, was cut. */
-const CUT_MS = 250;
 /** Reads at a time, so that a stream without a pause does not keep the queues waiting. */
 const READS_MAX = 8;
 
@@ -22,7 +20,6 @@ export class LinkPort {
   #fd = -1;
   /** The rest of a frame that is on its way out. */
   #rest: Uint8Array = new Uint8Array(0);
-  #wholeAt = 0;
 
   /** `onEnd`: the other side has gone; the descriptor is not used any more. */
   constructor(host: LinkHost, counters: Float64Array, onEnd: () => void) {
@@ -45,7 +42,6 @@ export class LinkPort {
     this.#rest = new Uint8Array(0);
     this.#host.resume();
     this.#fd = fd;
-    this.#wholeAt = performance.now();
   }
 
   /** Lets go of the descriptor and forgets the guest behind it. */
@@ -68,25 +64,12 @@ export class LinkPort {
         this.#onEnd();
         break;
       }
-      reader.filled(count);
-      frames += this.#takeIn();
+      const skipped = reader.skippedBytes;
+      frames += this.#host.bringIn(count, performance.now());
+      this.#counters[Count.streamBytesSkipped]! += reader.skippedBytes - skipped;
       if (count < space.length) break;
     }
     this.#counters[Count.framesReceived]! += frames;
-    return frames;
-  }
-
-  #takeIn(): number {
-    const now = performance.now();
-    const { reader } = this.#host;
-    const skipped = reader.skippedBytes;
-    let frames = this.#host.receive();
-    if (frames === 0 && now - this.#wholeAt > CUT_MS) {
-      reader.giveUp();
-      frames = this.#host.receive();
-    }
-    if (frames > 0 || !reader.isWaiting) this.#wholeAt = now;
-    this.#counters[Count.streamBytesSkipped]! += reader.skippedBytes - skipped;
     return frames;
   }
 

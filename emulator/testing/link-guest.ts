@@ -82,7 +82,10 @@ export class LinkGuest {
   #resync = false;
   /** Asked since the last frame came. */
   #asked = false;
+  /** The last frame came then, or the first was sent that is not answered. */
   #movedAt: number;
+  /** The frame began then that the reader does not have all of. */
+  #begunAt = 0;
 
   constructor(options: LinkGuestOptions) {
     const { queueCount, queueEntries } = options;
@@ -122,9 +125,11 @@ export class LinkGuest {
 
   /** Moves what there is in both directions. A FakeGuest's `pump`. */
   pump(): void {
+    if (!this.reader.isWaiting) this.#begunAt = this.#now();
     this.#options.receive(this.reader);
     for (let frame = this.reader.next(); frame !== undefined; frame = this.reader.next()) {
       this.#movedAt = this.#now();
+      this.#begunAt = this.#movedAt;
       this.#asked = false;
       this.#takeIn(frame);
     }
@@ -190,11 +195,11 @@ export class LinkGuest {
   /** After a quiet time with something unanswered: what was sent last may be lost. */
   #look(): void {
     const now = this.#now();
-    const overdue = now - this.#movedAt > (this.#options.quietMs ?? QUIET_MS_DEFAULT);
-    if (overdue) this.reader.giveUp();
+    const quiet = this.#options.quietMs ?? QUIET_MS_DEFAULT;
+    const overdue = now - this.#movedAt > quiet;
+    if (now - this.#begunAt > quiet) this.reader.giveUp();
     if (this.#epoch === 0) return;
-    const waits = this.#sent.some((sent, queue) => sent !== this.#taken[queue]);
-    if (!this.#resync && !(overdue && (waits || !this.#welcomed))) return;
+    if (!this.#resync && !(overdue && (this.#waits || !this.#welcomed))) return;
     this.#movedAt = now;
     this.#resync = false;
     if (!this.#welcomed) {
@@ -208,6 +213,11 @@ export class LinkGuest {
     this.#send(FrameKind.RESYNC);
   }
 
+  /** Something that was sent is not answered. */
+  get #waits(): boolean {
+    return this.#sent.some((sent, queue) => sent !== this.#taken[queue]);
+  }
+
   #grant(): void {
     const { creditOffset, creditEntries } = this.#geometry;
     while (this.#free.length > 0 && this.#granted !== this.#credits) {
@@ -218,6 +228,7 @@ export class LinkGuest {
   }
 
   #sendOperations(): void {
+    if (!this.#waits) this.#movedAt = this.#now();
     for (let queue = 0; queue < this.#sent.length; queue += 1) {
       while (this.#sent[queue] !== this.#tail(queue)) {
         const writer = this.#writer;

@@ -19,7 +19,7 @@
  *
  * The other side is hostile: a damaged frame is noise, an undamaged one that no honest guest would
  * send cuts it off. It holds no more bytes than one frame each way. The caller owns the memory and
- * moves the bytes: those received into `reader`, those of `nextFrame` out.
+ * moves the bytes: those received into `reader` (and says so: `bringIn`), those of `nextFrame` out.
  */
 import type { Geometry } from '../protocol/geometry.js';
 import {
@@ -59,6 +59,8 @@ const PAGE_WORDS = PAGE_BYTES / 4;
 
 /** Slots that stand ready for pages on their way. */
 const STOCK_MAX = 1024;
+/** A frame that has begun and does not end for so long, though bytes still come, was cut. */
+const CUT_MS = 250;
 /** A guest with fewer puts left than this is told of new ones without being asked. */
 const CREDITS_LOW = STOCK_MAX / 4;
 
@@ -96,6 +98,8 @@ export class LinkHost {
   #resync = false;
   /** A RESYNC is on its way: what is out of order until it is heard needs no other. */
   #asked = false;
+  /** When the frame began, in milliseconds, that the reader does not have all of. */
+  #begunAt = 0;
 
   constructor(options: LinkHostOptions) {
     const { queueCount } = options.geometry;
@@ -162,6 +166,19 @@ export class LinkHost {
   }
 
   // --- From the guest ---------------------------------------------------------------------------
+
+  /** Bytes have come into the reader's space, now, in milliseconds. @returns frames taken in */
+  bringIn(bytes: number, now: number): number {
+    if (!this.reader.isWaiting) this.#begunAt = now;
+    this.reader.filled(bytes);
+    let frames = this.receive();
+    if (frames === 0 && now - this.#begunAt > CUT_MS) {
+      this.reader.giveUp();
+      frames = this.receive();
+    }
+    if (frames > 0) this.#begunAt = now;
+    return frames;
+  }
 
   /** Takes in the whole frames that the reader has. @returns how many there were */
   receive(): number {

@@ -183,6 +183,35 @@ function operations(
   return writer.finish({ kind: FrameKind.OPERATIONS, epoch: EPOCH }).slice();
 }
 
+describe('a frame that comes in parts', () => {
+  const whole = operations([0, 0], [0, 1], [4, 0], pageOf(1));
+  const bringIn = (host: LinkHost, bytes: Uint8Array, now: number): number => {
+    host.reader.space.set(bytes);
+    return host.bringIn(bytes.length, now);
+  };
+
+  it('is waited for, however long nothing came before it', () => {
+    const { host } = attached();
+    expect(bringIn(host, whole.subarray(0, 2000), 3_600_000)).toBe(0);
+    expect(bringIn(host, whole.subarray(2000), 3_600_200)).toBe(1);
+    // The next one begins within the same bytes.
+    const parts = new Uint8Array([...whole, ...whole.subarray(0, 40)]);
+    expect(bringIn(host, parts, 3_700_000)).toBe(1);
+    expect(bringIn(host, whole.subarray(40, 60), 3_700_200)).toBe(0);
+    expect(bringIn(host, whole.subarray(60), 3_700_240)).toBe(1);
+    expect(host.reader.skippedBytes).toBe(0);
+  });
+
+  it('is given up when bytes go on and it does not end', () => {
+    const { host } = attached();
+    expect(bringIn(host, whole.subarray(0, 2000), 1000)).toBe(0);
+    const other = new FrameWriter().finish({ kind: FrameKind.OPERATIONS, epoch: EPOCH + 1 });
+    expect(bringIn(host, other, 1200)).toBe(0);
+    expect(bringIn(host, other, 1300)).toBe(2);
+    expect(host.reader.skippedBytes).toBe(2000);
+  });
+});
+
 describe('a whole frame that no honest guest sends', () => {
   const GET = [5, 0];
   const PUT = [4, 0];

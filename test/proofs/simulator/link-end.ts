@@ -6,30 +6,24 @@ import type { LinkHost } from '../../../emulator/transport/link-host.js';
 import { MS, type Scheduler } from './scheduler.js';
 import type { ByteStream } from './stream.js';
 
-/** As in session/link-port.ts. */
-const CUT = 250 * MS;
-
 export class LinkEnd {
   readonly #host: LinkHost;
   readonly #scheduler: Scheduler;
   readonly #in: ByteStream;
   readonly #out: ByteStream;
   #rest: Uint8Array = new Uint8Array(0);
-  #wholeAt: number;
 
   constructor(host: LinkHost, scheduler: Scheduler, streams: { in: ByteStream; out: ByteStream }) {
     this.#host = host;
     this.#scheduler = scheduler;
     this.#in = streams.in;
     this.#out = streams.out;
-    this.#wholeAt = scheduler.now;
   }
 
   /** Takes a stream, a new one or that of a store which died. */
   connect(): void {
     this.#rest = new Uint8Array(0);
     this.#host.resume();
-    this.#wholeAt = this.#scheduler.now;
   }
 
   /** The stream has ended, and the guest behind it is forgotten. */
@@ -44,17 +38,8 @@ export class LinkEnd {
   }
 
   receive(): number {
-    const { reader } = this.#host;
-    const count = this.#in.read(reader.space);
-    if (count === 0) return 0;
-    reader.filled(count);
-    let frames = this.#host.receive();
-    if (frames === 0 && this.#scheduler.now - this.#wholeAt > CUT) {
-      reader.giveUp();
-      frames = this.#host.receive();
-    }
-    if (frames > 0 || !reader.isWaiting) this.#wholeAt = this.#scheduler.now;
-    return frames;
+    const count = this.#in.read(this.#host.reader.space);
+    return count === 0 ? 0 : this.#host.bringIn(count, this.#scheduler.now / MS);
   }
 
   send(): number {
