@@ -165,8 +165,10 @@ class LiarProof {
     await this.#sh('mkswap /dev/failstop0 >/dev/null && swapon /dev/failstop0');
     this.#store.lie(SHARE);
     await Promise.all([this.#swapUnderLies(), this.#hammer(this.#size('seconds'))]);
-    for (;;) {
+    for (let before = -HAMMERS; ; ) {
       const { repliesLied } = this.#store.counts();
+      if (repliesLied - before < HAMMERS) this.#problem('the host has all but stopped to answer');
+      before = repliesLied;
       this.#run.progress(`${count(repliesLied)} false answers`);
       if (repliesLied >= this.#size('replies') || this.problems.length > 0) break;
       await this.#hammerTogether(this.#run.quick ? 1 : HAMMER_SECONDS);

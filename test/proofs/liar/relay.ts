@@ -273,6 +273,7 @@ export class Relay {
     }
     if (queue.shown === head && !queue.held) return;
     if (queue.lateUntil > performance.now()) return;
+    const wasHeld = queue.held;
     queue.held = false;
     while (queue.shown !== head) {
       this.#showReply(number, queue.shown);
@@ -280,7 +281,8 @@ export class Relay {
     }
     Atomics.store(this.#real, word, head | 0);
     const random = this.#liar.about(ABOUT.reply, -1 - number, head);
-    if (lies(random, this.share / 8)) this.#lieAboutHead(random, number, head);
+    // Of the same head the same would be said again, and the guest never hear the truth.
+    if (!wasHeld && lies(random, this.share / 8)) this.#lieAboutHead(random, number, head);
     this.#wake(random, number);
   }
 
