@@ -13,6 +13,7 @@ import type { ProofReport } from '../prove.js';
 
 const RUNS = ['dist/emulator', 'dist/images', 'dist/test', 'guest-kmod', 'images', 'package.json'];
 const RUN_MS_MAX = 10 * 60_000;
+const ATTEMPTS = 3;
 
 export interface PlantedBug {
   /** What goes wrong, as one would report it. */
@@ -87,7 +88,8 @@ function prove(bug: PlantedBug, folder: string, seed: number, signal: AbortSigna
 }
 
 /**
- * Runs the bug's proof where the bug is.
+ * Runs the bug's proof where the bug is, with other seeds too when it finds nothing: a quick
+ * cut is some thousandth of the whole one.
  * @returns what the proof found first; undefined when it found nothing
  * @throws PlantError; Error when the proof did not come to a result
  */
@@ -101,13 +103,16 @@ export async function findBug(
   const folder = mkdtempSync(join(parent, 'bug-'));
   try {
     plant(bug, folder);
-    const { code, stdout, stderr } = await prove(bug, folder, seed, signal);
-    const line = stdout.trim().split('\n').at(-1) ?? '';
-    if (!line.startsWith('{')) {
-      throw new Error(`"${bug.name}": ${bug.proof} ended with ${code}: ${stderr.slice(-2000)}`);
+    for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+      const { code, stdout, stderr } = await prove(bug, folder, (seed + attempt) >>> 0, signal);
+      const line = stdout.trim().split('\n').at(-1) ?? '';
+      if (!line.startsWith('{')) {
+        throw new Error(`"${bug.name}": ${bug.proof} ended with ${code}: ${stderr.slice(-2000)}`);
+      }
+      const report = JSON.parse(line) as ProofReport;
+      if (!report.held) return report.problems[0];
     }
-    const report = JSON.parse(line) as ProofReport;
-    return report.held ? undefined : report.problems[0];
+    return undefined;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
