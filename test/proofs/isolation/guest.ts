@@ -2,6 +2,7 @@
  * A guest's process: told by its parent to measure, as an honest guest, or to attack.
  */
 import { randomFillSync } from 'node:crypto';
+import { drainEventFd, PollSet } from '../../../emulator/native/libc.js';
 import { Command, PAGE_BYTES, PoolFlag } from '../../../emulator/protocol/layout.js';
 import { objectId } from '../../../emulator/store/client.js';
 import { type Attack, attack, connectMachine, type Machine } from './attacks.js';
@@ -23,32 +24,47 @@ export interface Measured {
   readonly wrong: number;
 }
 
+/** A guest that was not woken looks by itself after so long. */
+const SLEEP_MICROS_MAX = 100_000;
+
 const OID = objectId(5);
 const PAGES = 256;
 const SAMPLES_MAX = 4_000_000;
 
-/** An honest guest that waits for each answer without a pause, and looks at each byte. */
+/** An honest guest that waits for each answer, asleep, and looks at each byte. */
 class HonestGuest {
   readonly #machine: Machine;
+  readonly #vector: number;
+  readonly #poll: PollSet;
+  #sleeps = 0;
   readonly #pool: number;
   readonly #pages = Array.from({ length: PAGES }, () => randomFillSync(new Uint8Array(PAGE_BYTES)));
   readonly #samples = new Float64Array(SAMPLES_MAX);
 
   constructor(machine: Machine) {
     this.#machine = machine;
+    this.#vector = machine.client.vectorFds[0]!;
+    this.#poll = new PollSet([this.#vector]);
     this.#pool = machine.guest.newPool(PoolFlag.PERSIST);
     for (const [index, page] of this.#pages.entries()) {
       machine.guest.put(this.#pool, OID, index, page);
     }
   }
 
-  /** Posts, and looks for the answer without a pause. @returns microseconds */
+  /** Posts, and sleeps until the answer is there. @returns microseconds */
   #ask(command: number, index: number, slot: number): number {
     const { guest } = this.#machine;
     const headAt = guest.queueOffset(0, 'head');
     const clock = performance.now();
     const sequence = guest.post(0, { command, pool: this.#pool, oid: OID, index, slot });
-    while (guest.peek(headAt) !== (sequence + 1) >>> 0) guest.ringIfAsleep();
+    for (;;) {
+      this.#sleeps = (this.#sleeps + 2) | 1;
+      guest.poke(guest.queueOffset(0, 'guest_sleep'), this.#sleeps);
+      if (guest.peek(headAt) === (sequence + 1) >>> 0) break;
+      guest.ringIfAsleep();
+      if (this.#poll.wait(SLEEP_MICROS_MAX) !== 0) drainEventFd(this.#vector);
+    }
+    guest.poke(guest.queueOffset(0, 'guest_sleep'), 0);
     return (performance.now() - clock) * 1000;
   }
 

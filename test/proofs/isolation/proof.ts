@@ -3,19 +3,24 @@
  * right and its answers come about as fast as without that.
  *
  * A store serves one guest, in a process of its own, so that what two guests share is the machine.
- * Rounds with and without the attack follow each other, and medians are compared, since a machine
- * that does other work as well is never twice the same. Not replayable.
+ * Who has which CPU is for the host's owner to say; here each guest has one for itself and its
+ * store. What is left is what tmem does to memory, caches and the kernel. Rounds with and without
+ * the attack follow each other, and medians are compared, since a machine that does other work as
+ * well is never twice the same. Not replayable.
  */
 import { type ChildProcess, fork } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { packageRoot } from '../../../emulator/guest/paths.js';
 import { Lifetime } from '../../../emulator/lifetime.js';
-import { TmemServer } from '../../../emulator/session/server.js';
+import { Hosted } from '../hosted/hosted.js';
 import { count, type Proof, type ProofResult, type ProofRun } from '../proof.js';
 import { ATTACKS, type Attack } from './attacks.js';
 import type { GuestOrder, Measured } from './guest.js';
+
+/** The command that gives a process its CPU. */
+type Cpu = readonly [string, ...string[]];
 
 const REGION_BYTES = 64 * 2 ** 20;
 const RATIO_MAX = 2;
@@ -28,11 +33,12 @@ class GuestProcess implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #exited: Promise<unknown>;
 
-  constructor(path: string) {
+  constructor(path: string, cpu: Cpu) {
     // The compiled one, also where the proof itself runs from its source.
     const program = join(packageRoot, 'dist/test/proofs/isolation/guest.js');
     this.#child = fork(program, [path, String(REGION_BYTES)], {
-      execArgv: [],
+      execPath: cpu[0],
+      execArgv: [...cpu.slice(1), process.execPath],
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
     this.#exited = new Promise((resolve) => this.#child.once('exit', resolve));
@@ -76,25 +82,40 @@ function ratioOf(rounds: readonly Round[]): number {
   return median(rounds.map((round) => round.attacked.p99Micros)) / quiet;
 }
 
-function serve(path: string, onEvent: (line: string) => void): Promise<TmemServer> {
-  return TmemServer.start({
-    socketPath: path,
-    regionBytes: REGION_BYTES,
-    queueCount: 1,
-    queueEntries: 1024,
-    onEvent,
+/** The CPUs that this process may use; with one only, all share it. */
+function twoCpus(): [Cpu, Cpu] {
+  const status = readFileSync('/proc/self/status', 'utf8');
+  const list = /^Cpus_allowed_list:\s*(.*)$/m.exec(status)?.[1] ?? '0';
+  const all = list.split(',').flatMap((part) => {
+    const [first = 0, last = first] = part.split('-').map(Number);
+    return Array.from({ length: last - first + 1 }, (_, at) => first + at);
   });
+  return [
+    ['taskset', '-c', `${all[0]}`],
+    ['taskset', '-c', `${all[1] ?? all[0]}`],
+  ];
 }
 
-async function runRounds(run: ProofRun, rounds: Round[], lines: string[]): Promise<number> {
+async function serve(path: string, cpu: Cpu): Promise<Hosted> {
+  const host = new Hosted(cpu);
+  const geometry = { regionBytes: REGION_BYTES, queueCount: 1, queueEntries: 1024 };
+  // A guest and a store on one CPU: who waits sleeps.
+  const { code } = await host.start({ socketPath: path, ...geometry, spinMicros: 0 });
+  if (code !== undefined) throw new Error(`the store did not start: ${code}`);
+  return host;
+}
+
+/** @returns machines that attacked, and lines that the hostile guest's host wrote */
+async function runRounds(run: ProofRun, rounds: Round[]): Promise<[number, number]> {
   await using lifetime = new Lifetime();
   const folder = mkdtempSync(join(tmpdir(), 'tmem-isolation-'));
   lifetime.defer(() => rmSync(folder, { recursive: true, force: true }));
   const [here, there] = [join(folder, 'honest'), join(folder, 'hostile')];
-  lifetime.use(await serve(here, () => {}));
-  const hostile = lifetime.use(await serve(there, (line) => lines.push(line)));
-  const guest = lifetime.use(new GuestProcess(here));
-  const attacker = lifetime.use(new GuestProcess(there));
+  const [one, other] = twoCpus();
+  lifetime.use(await serve(here, one));
+  const hostile = lifetime.use(await serve(there, other));
+  const guest = lifetime.use(new GuestProcess(here, one));
+  const attacker = lifetime.use(new GuestProcess(there, other));
   const ms = run.sizes.milliseconds!;
   await guest.tell({ do: 'measure', ms });
   let machines = 0;
@@ -106,18 +127,17 @@ async function runRounds(run: ProofRun, rounds: Round[], lines: string[]): Promi
       const attack = attacker.tell<number>({ do: 'attack', kind, ms: ms * 1.2 });
       const attacked = await guest.tell<Measured>({ do: 'measure', ms });
       // The supervisor is heard, whatever its guest does.
-      await hostile.stats();
+      await hostile.tell({ do: 'stats' });
       machines += await attack;
       rounds.push({ kind, quiet, attacked });
     }
   }
-  return machines;
+  return [machines, hostile.events.length];
 }
 
 async function prove(run: ProofRun): Promise<ProofResult> {
   const rounds: Round[] = [];
-  const lines: string[] = [];
-  const machines = await runRounds(run, rounds, lines);
+  const [machines, lines] = await runRounds(run, rounds);
   const ratio = ratioOf(rounds);
   const wrong = rounds.reduce((sum, { quiet, attacked }) => sum + quiet.wrong + attacked.wrong, 0);
   const operations = rounds.reduce((sum, { attacked }) => sum + attacked.operations, 0);
@@ -127,7 +147,7 @@ async function prove(run: ProofRun): Promise<ProofResult> {
   });
   const problems: string[] = [];
   if (wrong > 0) problems.push(`${count(wrong)} answers were wrong`);
-  if (lines.length > LINES_MAX) problems.push(`the hostile guest made ${lines.length} lines`);
+  if (lines > LINES_MAX) problems.push(`the hostile guest made ${lines} lines`);
   // A quick run is too short, on a machine that does too much else, to tell.
   if (ratio > RATIO_MAX && !run.quick) problems.push(`p99 is ${ratio.toFixed(2)} times as long`);
   return {
@@ -136,8 +156,8 @@ async function prove(run: ProofRun): Promise<ProofResult> {
       `p99 ${ratio.toFixed(2)} times that without attacks (${quietP99.toFixed(1)} µs; ` +
       `${byKind.map(([kind, each]) => `${kind} ${each.toFixed(2)}`).join(', ')}), ` +
       `${count(operations)} answers beside ${count(machines)} hostile machines, ` +
-      `${wrong} wrong, ${lines.length} lines`,
-    numbers: { ratio, quietP99, operations, wrong, machines, lines: lines.length },
+      `${wrong} wrong, ${lines} lines`,
+    numbers: { ratio, quietP99, operations, wrong, machines, lines },
   };
 }
 

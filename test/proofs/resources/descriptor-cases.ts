@@ -7,10 +7,11 @@ import type { RunDir } from '../../../emulator/guest/paths.js';
 import { Lifetime } from '../../../emulator/lifetime.js';
 import { IvshmemClient } from '../../../emulator/testing/index.js';
 import type { Transport } from '../../../emulator/transport/transports.js';
+import { Hosted } from '../hosted/hosted.js';
 import { type LimitCase, must } from './case.js';
-import { Hosted } from './hosted.js';
 
-const DESCRIPTORS = 128;
+/** Runs the host with few descriptors. */
+const LIMITED = ['prlimit', '--nofile=128:128'] as const;
 const REGION_BYTES = 2 ** 20;
 const VECTORS = 4;
 /** From none to about what a server takes. */
@@ -18,7 +19,7 @@ const TOO_FEW = [0, 1, 3, 8, 12, 16, 20, 27];
 const CONNECT_MS_MAX = 5000;
 
 async function atTheStart(folder: RunDir): Promise<void> {
-  await using host = new Hosted(DESCRIPTORS);
+  await using host = new Hosted(LIMITED);
   const socketPath = folder.file('x.sock');
   const options = { socketPath, regionBytes: REGION_BYTES };
   // Once with enough of them: what the process itself opens for good is open then.
@@ -45,7 +46,7 @@ async function untilSpare(host: Hosted): Promise<number[]> {
 }
 
 async function whenStoresDie(folder: RunDir): Promise<void> {
-  await using host = new Hosted(DESCRIPTORS);
+  await using host = new Hosted(LIMITED);
   await host.start({ socketPath: folder.file('x.sock'), regionBytes: REGION_BYTES });
   const [first, spare] = await untilSpare(host);
   await host.tell({ do: 'fill', left: 0 });
@@ -75,7 +76,7 @@ function connection(path: string): Promise<'closed' | 'open'> {
 }
 
 async function whenMachinesConnect(folder: RunDir, transport: Transport): Promise<void> {
-  await using host = new Hosted(DESCRIPTORS);
+  await using host = new Hosted(LIMITED);
   const socketPath = folder.file('x.sock');
   await host.start({ socketPath, regionBytes: REGION_BYTES, transport });
   await untilSpare(host);

@@ -9,12 +9,13 @@ import { closeFd, receiveBytes, sendBytes } from '../../../emulator/native/libc.
 import { Command, PAGE_BYTES, PoolFlag } from '../../../emulator/protocol/layout.js';
 import { objectId } from '../../../emulator/store/client.js';
 import { connectUnix, FakeGuest, LinkGuest } from '../../../emulator/testing/index.js';
+import { Hosted } from '../hosted/hosted.js';
 import { type LimitCase, must } from './case.js';
 import { Filler } from './filler.js';
-import { Hosted } from './hosted.js';
 import { mib, usageOfAll } from './measure.js';
 
 const DESCRIPTORS = 256;
+const LIMITED = ['prlimit', `--nofile=${DESCRIPTORS}:${DESCRIPTORS}`] as const;
 const REGION_BYTES = 2 ** 20;
 const VECTORS = 4;
 const QUEUES = { queueCount: 2, queueEntries: 64 } as const;
@@ -31,7 +32,7 @@ function memoryOf([store]: readonly number[]): number {
 
 /** The store serves its guest, whatever the process does that started it. */
 async function supervisorThatIsStopped(folder: RunDir): Promise<void> {
-  await using host = new Hosted(DESCRIPTORS);
+  await using host = new Hosted(LIMITED);
   const socketPath = folder.file('x.sock');
   await host.start({ socketPath, regionBytes: REGION_BYTES });
   const options = { socketPath, vectors: VECTORS, regionBytes: REGION_BYTES, isPersistent: true };
@@ -48,7 +49,7 @@ async function supervisorThatIsStopped(folder: RunDir): Promise<void> {
 
 /** Connections that read nothing; the one guest goes on, and the next one is served. */
 async function machinesThatDoNotRead(folder: RunDir): Promise<void> {
-  await using host = new Hosted(DESCRIPTORS);
+  await using host = new Hosted(LIMITED);
   const socketPath = folder.file('x.sock');
   await host.start({ socketPath, regionBytes: REGION_BYTES });
   const options = { socketPath, vectors: VECTORS, regionBytes: REGION_BYTES, isPersistent: true };
@@ -79,7 +80,7 @@ async function machinesThatDoNotRead(folder: RunDir): Promise<void> {
 
 /** A machine on a link that sends and sends, and reads nothing. */
 async function linkThatIsNotRead(folder: RunDir): Promise<void> {
-  await using host = new Hosted(DESCRIPTORS);
+  await using host = new Hosted(LIMITED);
   const socketPath = folder.file('x.sock');
   await host.start({
     socketPath,

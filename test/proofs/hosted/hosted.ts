@@ -1,6 +1,6 @@
 /**
- * The other end of host.ts: a server in a process that may have few descriptors, or be stopped. It
- * owns the process.
+ * The other end of host.ts: a server in a process that may have few descriptors, have a CPU of its
+ * own, or be stopped. It owns the process.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import type { TmemServerOptions } from '../../../emulator/session/server.js';
 import type { HostMessage, HostOrder, HostState } from './host.js';
 
 /** What is built: a test that is not runs it as well. */
-const PROGRAM = join(packageRoot, 'dist/test/proofs/resources/host.js');
+const PROGRAM = join(packageRoot, 'dist/test/proofs/hosted/host.js');
 const WAIT_MS_MAX = 30_000;
 const LOOK_MS = 5;
 
@@ -20,11 +20,12 @@ export class Hosted implements AsyncDisposable {
   readonly #exited: Promise<string>;
   #answered: (state: HostState) => void = () => {};
 
-  /** `descriptors`: how many the process may have. */
-  constructor(descriptors: number) {
+  /** `wrapper`: a command in which the process runs, as `prlimit --nofile=64:64`. */
+  constructor(wrapper: readonly [string, ...string[]]) {
+    const [command, ...words] = wrapper;
     this.#child = fork(PROGRAM, [], {
-      execPath: 'prlimit',
-      execArgv: [`--nofile=${descriptors}:${descriptors}`, process.execPath],
+      execPath: command,
+      execArgv: [...words, process.execPath],
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
     this.#child.on('message', (message: HostMessage) => {
