@@ -78,7 +78,7 @@ struct tmem_link {
 	u32 free_count;			/* on it */
 	u32 granted;			/* slots promised to the layers above */
 	u32 credits;			/* puts that the host lets us send since the life began */
-	unsigned long moved;		/* jiffies: a frame came, or the first that waits was sent */
+	unsigned long moved;		/* jiffies: a frame came, or the first to wait was sent */
 	unsigned long begun;		/* jiffies: what the reader has of a frame began to come */
 	unsigned long quiet;		/* how long after that we ask */
 	u32 queue_entries;		/* of the host's queues */

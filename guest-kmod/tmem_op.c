@@ -256,8 +256,8 @@ static int tmem_get_by(struct tmem_device *dev, struct tmem_queue *queue,
  * Copies the page under @key from the host into @page. May sleep, with the page locked; waits up to
  * @timeout jiffies, or for ever with MAX_SCHEDULE_TIMEOUT. Returns 1, 0 when the host has no such
  * page, the host's own errno, -EIO when its answer made no sense, -ETIMEDOUT when there was none.
- * @check, unless it is NULL, gets the check value of the bytes that are in @page. The caller sees to
- * it that nobody posts what drops or replaces the page meanwhile.
+ * @check, unless it is NULL, gets the check value of the bytes that are in @page. The caller sees
+ * to it that nobody posts what drops or replaces the page meanwhile.
  */
 int tmem_get_page(struct tmem_device *dev, const struct tmem_key *key, struct page *page,
 		  unsigned long timeout, u32 *check)
