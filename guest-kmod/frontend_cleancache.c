@@ -335,7 +335,7 @@ static void tmem_cleancache_mend(struct work_struct *work)
 	for (;;) {
 		bool pending = tmem_cleancache_post_pending();
 
-		/* An answer that is not taken keeps its place, and a pool's end may need that one. */
+		/* An answer that is not taken keeps its place, and a pool's end may need it. */
 		if (tmem_ephemeral_reap(tmem_the_device()))
 			msleep(100);
 		else if (tmem_cleancache_remake())
