@@ -46,7 +46,8 @@ describe('a verified storm', () => {
   });
 
   it('on two CPUs, several processes at once', async () => {
-    const report = await stormIn({ cpus: 2 }, { mib: 192, passes: 1, processes: 4 });
+    const storm = { mib: 64, passes: 1, processes: 4, extra: ['--pageout'] };
+    const report = await stormIn({ cpus: 2 }, storm);
     expectRight(report);
     expect(report.cpus).toBe(2);
     expect(report.puts).toBeGreaterThan(10_000);
@@ -67,7 +68,8 @@ describe('a verified storm', () => {
 
 describe('refused pages go to the swap disk and come back right', () => {
   it('when the quota is met', async () => {
-    const report = await stormIn({ store: { quotaPages: 4000 } }, { mib: 192, passes: 1 });
+    const storm = { mib: 48, passes: 1, extra: ['--pageout'] };
+    const report = await stormIn({ store: { quotaPages: 4000 } }, storm);
     expectRight(report);
     expect(report.refusals).toBeGreaterThan(1000);
     expect(report.host?.pagesUsedMax).toBeLessThanOrEqual(4000);
