@@ -12,7 +12,8 @@ import { defaultCacheDir, packageRoot } from '../../../emulator/guest/paths.js';
 import type { ProofReport } from '../prove.js';
 
 const RUNS = ['dist/emulator', 'dist/images', 'dist/test', 'guest-kmod', 'images', 'package.json'];
-const RUN_MS_MAX = 10 * 60_000;
+/** A quick cut takes seconds. One that does not end has met a bug that hangs, and so found it. */
+const RUN_MS_MAX = 120_000;
 const ATTEMPTS = 3;
 
 export interface PlantedBug {
@@ -56,6 +57,8 @@ interface Ended {
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
+  /** It was killed for taking so long. */
+  readonly hung: boolean;
 }
 
 function prove(bug: PlantedBug, folder: string, seed: number, signal: AbortSignal): Promise<Ended> {
@@ -76,13 +79,16 @@ function prove(bug: PlantedBug, folder: string, seed: number, signal: AbortSigna
     stderr += chunk;
   });
   const end = (): boolean => child.kill('SIGTERM');
-  const timer = setTimeout(() => child.kill('SIGKILL'), RUN_MS_MAX);
+  let hung = false;
+  const timer = setTimeout(() => {
+    hung = child.kill('SIGKILL');
+  }, RUN_MS_MAX);
   signal.addEventListener('abort', end, { once: true });
   return new Promise((resolve) => {
     child.on('close', (code) => {
       clearTimeout(timer);
       signal.removeEventListener('abort', end);
-      resolve({ code, stdout, stderr });
+      resolve({ code, stdout, stderr, hung });
     });
   });
 }
@@ -104,7 +110,9 @@ export async function findBug(
   try {
     plant(bug, folder);
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-      const { code, stdout, stderr } = await prove(bug, folder, (seed + attempt) >>> 0, signal);
+      const ended = await prove(bug, folder, (seed + attempt) >>> 0, signal);
+      if (ended.hung) return 'it did not come to an end';
+      const { code, stdout, stderr } = ended;
       const line = stdout.trim().split('\n').at(-1) ?? '';
       if (!line.startsWith('{')) {
         throw new Error(`"${bug.name}": ${bug.proof} ended with ${code}: ${stderr.slice(-2000)}`);
