@@ -194,7 +194,7 @@ export class Machine {
     const key = random.pick(this.#swapKeys);
     const kind = random.below(8);
     const reads = kind >= 4 && kind < 7;
-    yield* key.lock.enter(reads ? READERS : WRITERS, !reads);
+    yield* key.lock.enter(reads ? READERS : WRITERS);
     if (!this.#switching && this.area.slots !== 0) {
       if (reads) yield* this.#load(key);
       else if (kind < 4) yield* this.#store(key);
@@ -209,7 +209,7 @@ export class Machine {
   }
 
   *#exclusively(key: Key, act: Act): Act {
-    yield* key.lock.enter(WRITERS, true);
+    yield* key.lock.enter(WRITERS);
     yield* act;
     key.lock.leave();
   }
@@ -239,7 +239,7 @@ export class Machine {
   /** swapoff: reads every page back, then drops the area. @returns false when one cannot be had */
   *#swapoff(): Act<boolean> {
     for (const key of this.#swapKeys) {
-      yield* key.lock.enter(WRITERS, true);
+      yield* key.lock.enter(WRITERS);
       const loaded = yield* this.#load(key);
       if (loaded) yield* this.#forget(key);
       key.lock.leave();
@@ -264,7 +264,7 @@ export class Machine {
       yield* this.#invalidateObject(key.object);
       return;
     }
-    yield* key.lock.enter(WRITERS, true);
+    yield* key.lock.enter(WRITERS);
     if (kind < 8) {
       const value = this.#options.nextValue();
       const put = key.begin('put', value);

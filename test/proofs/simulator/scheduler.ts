@@ -218,36 +218,33 @@ export class SpinLock {
   }
 }
 
-/** Who may be in a PageLock together. */
+/** As whom somebody is in a PageLock. */
 export const READERS = 0;
 export const WRITERS = 1;
 
-/** The lock of a page: any number that read it, or any number that change it, or one alone. */
+/** The lock of a page: any number that read it, or one alone that changes it. */
 export class PageLock {
   readonly #scheduler: Scheduler;
   #within = 0;
   #group = READERS;
-  #alone = false;
   #waiting: Task[] = [];
 
   constructor(scheduler: Scheduler) {
     this.#scheduler = scheduler;
   }
 
-  *enter(group: number, alone = false): Act {
-    while (this.#within > 0 && (this.#alone || alone || this.#group !== group)) {
+  *enter(group: number): Act {
+    while (this.#within > 0 && (this.#group === WRITERS || group === WRITERS)) {
       this.#waiting.push(this.#scheduler.current!);
       yield Number.POSITIVE_INFINITY;
     }
     this.#within += 1;
     this.#group = group;
-    this.#alone = alone;
   }
 
   leave(): void {
     this.#within -= 1;
     if (this.#within > 0) return;
-    this.#alone = false;
     for (const task of this.#waiting) this.#scheduler.wake(task);
     this.#waiting = [];
   }

@@ -57,7 +57,7 @@ export class Raw {
     const device = this.#device;
     const queue = this.#queue;
     const end = device.scheduler.now + timeout;
-    yield* this.#gets.enter(WRITERS, true);
+    yield* this.#gets.enter(WRITERS);
     const sequence = yield* device.postBy(queue, descriptor, true, end);
     this.#gets.leave();
     if (sequence === -1) return { result: ETIMEDOUT };
@@ -76,7 +76,7 @@ export class Raw {
     if (slot === -1) return yield* this.#refuse(key);
     yield* credits.fill(slot, value);
     const descriptor = { ...describe(Command.PUT_PAGE, key), slot };
-    yield* this.#gets.enter(WRITERS, true);
+    yield* this.#gets.enter(WRITERS);
     const sequence = yield* postPut(device, queue, descriptor, true, end);
     this.#gets.leave();
     if (sequence === -1) return { result: ETIMEDOUT };
