@@ -109,6 +109,7 @@ it.each([
 it('usage and a missing device have exit codes of their own', async () => {
   expect((await guest.exec('tmemctl frobnicate')).code).toBe(2);
   expect((await guest.exec('tmemctl put 1')).code).toBe(2);
+  expect((await guest.exec('tmemctl hammer 1 --programs 128')).code).toBe(2);
   const missing = await guest.exec('rmmod tmem; tmemctl new-pool');
   expect(missing.code).toBe(69);
   expect(missing.stderr).toMatch(/is the module loaded/);

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define HAMMER_PROGRAMS_MAX	64
+
 struct hammer {
 	double seconds;
 	uint64_t seed;

@@ -73,6 +73,16 @@ static uint64_t number(const char *text)
 	return value;
 }
 
+/* How many hammer at once: a program's number has eight bits of its versions (hammer.c). */
+static unsigned int programs(const char *text)
+{
+	uint64_t count = number(text);
+
+	if (count < 1 || count > HAMMER_PROGRAMS_MAX)
+		usage("--programs is 1 to 64");
+	return (unsigned int)count;
+}
+
 static void object(const char *text, struct tmem_op *op)
 {
 	char copy[96];
@@ -193,7 +203,7 @@ static int take_options(int argc, char **argv)
 		case 'v': options.version = (uint32_t)number(optarg); break;
 		case 'S': options.hammer.seed = number(optarg); break;
 		case 'V': options.hammer.verify = true; break;
-		case 'P': options.hammer.programs = number(optarg) & 0x7f; break;
+		case 'P': options.hammer.programs = programs(optarg); break;
 		default: usage("unknown option");
 		}
 		if (optind == 3)
