@@ -9,7 +9,7 @@
 import koffi from 'koffi';
 import { DescriptorLimitError } from './descriptors.js';
 
-const libc = koffi.load('libc.so.6');
+export const libc = koffi.load('libc.so.6');
 
 const call = {
   memfd_create: libc.func('int memfd_create(const char *name, unsigned int flags)'),
@@ -23,10 +23,14 @@ const call = {
   close: libc.func('int close(int fd)'),
   ppoll: libc.func('int ppoll(uint8_t *fds, unsigned long count, uint8_t *timeout, void *mask)'),
   read: libc.func('intptr_t read(int fd, uint8_t *buffer, size_t count)'),
+  preadv2: libc.func(
+    'intptr_t preadv2(int fd, const uint8_t *vectors, int count, int64_t offset, int flags)',
+  ),
+  flock: libc.func('int flock(int fd, int operation)'),
+  gettid: libc.func('int gettid(void)'),
   write: libc.func('intptr_t write(int fd, const uint8_t *buffer, size_t count)'),
   recv: libc.func('intptr_t recv(int fd, uint8_t *buffer, size_t count, int flags)'),
   send: libc.func('intptr_t send(int fd, const uint8_t *buffer, size_t count, int flags)'),
-  sendmsg: libc.func('intptr_t sendmsg(int fd, const uint8_t *message, int flags)'),
 };
 
 const MFD_CLOEXEC = 1;
@@ -37,10 +41,14 @@ const SEALS_OF_SIZE = 1 | 2 | 4;
 const PROT_READ_WRITE = 3;
 const MAP_SHARED = 1;
 const MADV_REMOVE = 9;
+/** preadv2(2): from Linux 5.8 on for an eventfd. */
+const RWF_NOWAIT = 8;
+const LOCK_EX = 2;
+const LOCK_NB = 4;
 const EFD_CLOEXEC = 0o2000000;
 const EFD_NONBLOCK = 0o4000;
 const MSG_DONTWAIT = 0x40;
-const MSG_NOSIGNAL = 0x4000;
+export const MSG_NOSIGNAL = 0x4000;
 const POLLIN = 1;
 const POLLOUT = 4;
 const EINTR = 4;
@@ -49,7 +57,7 @@ const ENFILE = 23;
 const EMFILE = 24;
 
 /** errno values that callers tell apart. */
-export const Errno = { EINTR, EAGAIN, ENOMEM: 12, ENOSPC: 28 } as const;
+export const Errno = { EINTR, EAGAIN, ENOMEM: 12, ENOSPC: 28, EADDRINUSE: 98 } as const;
 
 /** A libc call failed. `code` is NATIVE_CALL_FAILED, `errno` the system's number. */
 export class NativeError extends Error {
@@ -63,7 +71,7 @@ export class NativeError extends Error {
   }
 }
 
-function check(what: string, result: number): number {
+export function check(what: string, result: number): number {
   if (result >= 0) return result;
   const errno = koffi.errno();
   if (errno === EMFILE || errno === ENFILE) {
@@ -118,10 +126,12 @@ export function unmap(mapping: Mapping): void {
 }
 
 /**
- * Gives the memory behind a mapping back to the system: every byte of the file is zero afterwards.
+ * Gives the memory behind a mapping, from byte `from` on, back to the system: every byte of the file
+ * is zero there afterwards. `from` is a multiple of the page size.
  */
-export function discard(mapping: Mapping): void {
-  check('madvise', call.madvise(mapping.pointer, mapping.bytes, MADV_REMOVE) as number);
+export function discard(mapping: Mapping, from = 0): void {
+  const at = koffi.address(mapping.pointer as never) + BigInt(from);
+  check('madvise', call.madvise(at, mapping.bytes - from, MADV_REMOVE) as number);
 }
 
 /** A non-blocking eventfd: QEMU sets O_NONBLOCK on those it is given anyway. */
@@ -137,24 +147,47 @@ export function closeFd(fd: number): void {
  * Bytes whose address stays put: V8 keeps a small typed array inside its moving heap until its
  * ArrayBuffer is asked for, so the buffer is made first.
  */
-function pinnedBytes(count: number): Uint8Array {
+export function pinnedBytes(count: number): Uint8Array {
   return new Uint8Array(new ArrayBuffer(count));
 }
 
 const ONE = new Uint8Array(new BigUint64Array([1n]).buffer);
-const scratch = pinnedBytes(8);
+/** A struct iovec, then the eight bytes that it names: one memory, so that neither goes alone. */
+const scratchVector = pinnedBytes(16 + 8);
+new BigUint64Array(scratchVector.buffer, 0, 2).set([koffi.address(scratchVector) + 16n, 8n]);
 
-/** Adds one to an eventfd's counter: wakes whoever polls it. A full counter is awake already. */
+/** One descriptor, looked at without waiting. */
+const room = new DataView(new ArrayBuffer(8));
+const roomBytes = new Uint8Array(room.buffer);
+const noTime = pinnedBytes(16);
+
+/**
+ * Adds one to an eventfd's counter: wakes whoever polls it. A full counter is awake already. Whoever
+ * else has the eventfd may have cleared O_NONBLOCK, which is shared: a full one is not written to.
+ */
 export function ringEventFd(fd: number): void {
+  room.setInt32(0, fd, true);
+  room.setInt16(4, POLLOUT, true);
+  if ((call.ppoll(roomBytes, 1, noTime, null) as number) === 0) return;
   const written = call.write(fd, ONE, 8) as number;
   if (written === 8) return;
   const errno = koffi.errno();
   if (errno !== EAGAIN) throw new NativeError('write to an eventfd', errno);
 }
 
-/** Takes an eventfd's counter back to zero. */
+/** Takes an eventfd's counter back to zero. Does not wait, whether or not O_NONBLOCK is set. */
 export function drainEventFd(fd: number): void {
-  call.read(fd, scratch, 8);
+  call.preadv2(fd, scratchVector, 1, -1, RWF_NOWAIT);
+}
+
+/** Locks an open file or folder for its descriptor's life, unless somebody else has. */
+export function tryLock(fd: number): boolean {
+  return (call.flock(fd, LOCK_EX | LOCK_NB) as number) === 0;
+}
+
+/** The system's number of the calling thread. */
+export function threadId(): number {
+  return call.gettid() as number;
 }
 
 /**
@@ -215,38 +248,4 @@ export class PollSet {
   isReady(place: number): boolean {
     return this.#view.getInt16(8 * place + 6, true) !== 0;
   }
-}
-
-const CMSG_BYTES = 24;
-const SOL_SOCKET = 1;
-const SCM_RIGHTS = 1;
-
-/**
- * Sends a few bytes and, along with them, one open descriptor (SCM_RIGHTS) over a UNIX socket.
- *
- * The bytes are few enough to fit any socket buffer, so a short write is an error.
- * Structures: struct msghdr and struct cmsghdr of x86-64 Linux, sys/socket.h.
- */
-export function sendWithFd(socket: number, bytes: Uint8Array, fd?: number): void {
-  const message = pinnedBytes(56);
-  const vector = pinnedBytes(16);
-  const control = pinnedBytes(CMSG_BYTES);
-  const payload = pinnedBytes(bytes.length);
-  payload.set(bytes);
-  const header = new DataView(message.buffer);
-  new DataView(vector.buffer).setBigUint64(0, koffi.address(payload), true);
-  new DataView(vector.buffer).setBigUint64(8, BigInt(bytes.length), true);
-  header.setBigUint64(16, koffi.address(vector), true);
-  header.setBigUint64(24, 1n, true);
-  if (fd !== undefined) {
-    const record = new DataView(control.buffer);
-    record.setBigUint64(0, 20n, true);
-    record.setInt32(8, SOL_SOCKET, true);
-    record.setInt32(12, SCM_RIGHTS, true);
-    record.setInt32(16, fd, true);
-    header.setBigUint64(32, koffi.address(control), true);
-    header.setBigUint64(40, BigInt(CMSG_BYTES), true);
-  }
-  const sent = check('sendmsg', call.sendmsg(socket, message, MSG_NOSIGNAL) as number);
-  if (sent !== bytes.length) throw new NativeError('sendmsg: short write', EAGAIN);
 }

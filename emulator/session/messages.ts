@@ -9,7 +9,10 @@ import type { PoolInfo } from '../store/pool-table.js';
 import type { Transport } from '../transport/transports.js';
 import type { SessionCounters } from './session-counters.js';
 
-/** Handed to the store when it starts. The supervisor owns the descriptors and outlives it. */
+/**
+ * Handed to the store when it is to serve. The supervisor owns the descriptors and outlives it; the
+ * store has its own of each.
+ */
 export interface StoreSetup {
   readonly transport: Transport;
   readonly regionFd: number;
@@ -40,7 +43,6 @@ export type StoreRequest =
   | { readonly id: number; readonly kind: 'refuse'; readonly refuse: boolean }
   /** The link's socket, or -1: let go of it. */
   | { readonly id: number; readonly kind: 'link'; readonly fd: number }
-  | { readonly id: number; readonly kind: 'restart'; readonly hostEpoch: number }
   | { readonly id: number; readonly kind: 'stop' };
 
 /** Numbers of one store and its guest. Pages are of 4096 bytes. */
@@ -53,8 +55,29 @@ export interface StoreStats extends SessionCounters {
   readonly pools: PoolInfo[];
 }
 
+/** Descriptors of a setup, in the order in which they are handed over. */
+export function descriptorsOf(setup: StoreSetup): number[] {
+  const { regionFd, stateFd, doorbellFd, controlFd, vectorFds } = setup;
+  return [regionFd, stateFd, doorbellFd, controlFd, ...vectorFds];
+}
+
+/** The setup with other numbers for the same descriptors. */
+export function renumbered(setup: StoreSetup, fds: readonly number[]): StoreSetup {
+  const [regionFd, stateFd, doorbellFd, controlFd, ...vectorFds] = fds;
+  return {
+    ...setup,
+    regionFd: regionFd!,
+    stateFd: stateFd!,
+    doorbellFd: doorbellFd!,
+    controlFd: controlFd!,
+    vectorFds,
+  };
+}
+
 export type StoreMessage =
   | { readonly id: number; readonly stats: StoreStats }
+  /** What was asked cannot be done; nothing else has changed. */
+  | { readonly id: number; readonly refused: { readonly code: string; readonly why: string } }
   | { readonly ready: true }
   /** The link's other side has gone, and its descriptor is let go of. */
   | { readonly linkEnded: true }

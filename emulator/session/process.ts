@@ -5,9 +5,18 @@
  */
 import { createRequire } from 'node:module';
 import { Worker } from 'node:worker_threads';
-import { ringEventFd } from '../native/libc.js';
-import type { StoreMessage, StoreRequest, StoreSetup } from './messages.js';
+import { closeFd, ringEventFd } from '../native/libc.js';
+import { receiveFds } from '../native/sockets.js';
+import {
+  descriptorsOf,
+  renumbered,
+  type StoreMessage,
+  type StoreRequest,
+  type StoreSetup,
+} from './messages.js';
 
+/** The socket through which the descriptors come, behind the streams and the channel of messages. */
+const HAND_OVER_FD = 4;
 /** Exit code of a store whose thread failed: a bug of this program. */
 const EXIT_SOFTWARE = 70;
 /** How long the thread may take to tell the guest that it is going. */
@@ -73,6 +82,11 @@ worker.on('exit', () => {
 process.on('disconnect', endAtOnce);
 // It may have gone while this was loading.
 if (!process.connected) endAtOnce();
-process.once('message', (setup) => serve(setup as StoreSetup));
+process.once('message', (message) => {
+  const setup = message as StoreSetup;
+  const fds = receiveFds(HAND_OVER_FD, descriptorsOf(setup).length);
+  closeFd(HAND_OVER_FD);
+  serve(renumbered(setup, fds));
+});
 // A terminal's signals are the supervisor's to act on.
 for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => {});

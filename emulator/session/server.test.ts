@@ -2,12 +2,13 @@
  * The whole host side, its store in its own thread: a fake guest in this thread, on the other end
  * of the real socket, memory and eventfds. The thread runs the built worker (`npm run build`).
  */
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, fstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Lifetime } from '../lifetime.js';
-import { drainEventFd, PollSet, ringEventFd } from '../native/libc.js';
+import { closeFd, drainEventFd, PollSet, ringEventFd } from '../native/libc.js';
+import { receiveFds, sendWithFds, socketPair } from '../native/sockets.js';
 import { HostState, PAGE_BYTES, PoolFlag } from '../protocol/layout.js';
 import { objectId } from '../store/client.js';
 import { FakeGuest, IvshmemClient } from '../testing/index.js';
@@ -53,6 +54,16 @@ async function machine(server: TmemServer) {
     replyMsMax: WAIT_MS_MAX,
   });
   return { client, region, guest };
+}
+
+/** Another descriptor of the same file, as one who got it keeps it. */
+function copyOf(fd: number): number {
+  const [ours, theirs] = socketPair();
+  sendWithFds(ours, new Uint8Array(1), [fd]);
+  const [copy] = receiveFds(theirs, 1);
+  closeFd(ours);
+  closeFd(theirs);
+  return lifetime.adopt(copy!, closeFd);
 }
 
 /** Lets the main thread turn until `done`, within a bound. */
@@ -123,31 +134,68 @@ describe('TmemServer', { timeout: 60_000 }, () => {
     expect(guest.put(pool, OID, 13, pageOf(13))).toBe(-12);
     await server.refusePuts(false);
     expect(guest.put(pool, OID, 13, pageOf(13))).toBe(1);
-    await expect(server.setQuota(-1)).rejects.toThrow(RangeError);
+    for (const pages of [-1, Number.NaN, 1.5]) {
+      await expect(server.setQuota(pages)).rejects.toMatchObject({ code: 'OPTION_INVALID' });
+    }
   });
 });
 
 describe('TmemServer, when something ends', { timeout: 60_000 }, () => {
-  it('forgets a machine that disconnects; the next one finds nothing of it', async () => {
-    const { server, events } = await serve();
+  it.each([{}, { shmDir: '/dev/shm' }])(
+    'what a machine kept is dead: the next one has other memory, eventfds and store (%o)',
+    async (options) => {
+      const { server, events } = await serve(options);
+      const first = await machine(server);
+      const kept = [first.client.memoryFd, first.client.hostEventFd, ...first.client.vectorFds];
+      const [memoryFd, doorbellFd, ...vectorFds] = kept.map((fd) => copyOf(fd));
+      first.guest.attach();
+      const pool = first.guest.newPool(PoolFlag.PERSIST);
+      for (let index = 0; index < 50; index += 1) first.guest.put(pool, OID, index, pageOf(index));
+      await server.refusePuts(true);
+      const store = server.storePid;
+      first.client[Symbol.dispose]();
+      const second = await machine(server);
+      expect(first.guest.peekHeader('host_state')).toBe(HostState.DOWN);
+      expect(server.storePid).not.toBe(store);
+      expect(fstatSync(second.client.memoryFd).ino).not.toBe(fstatSync(memoryFd!).ino);
+      expect(second.client.peer).toBe(2);
+      second.guest.attach();
+      // What was asked of the store before goes on.
+      expect(second.guest.put(0, OID, 1, pageOf(1))).toBe(-12);
+      await server.refusePuts(false);
+      expect(second.guest.newPool(PoolFlag.PERSIST)).toBe(0);
+      expect(second.guest.get(0, OID, 1).result).toBe(0);
+      // Who kept the memory writes and rings for itself.
+      second.guest.put(0, OID, 1, pageOf(1));
+      first.region.words.fill(-1);
+      for (let times = 0; times < 100; times += 1) ringEventFd(doorbellFd!);
+      expect(second.guest.get(0, OID, 1).page).toEqual(pageOf(1));
+      const bells = new PollSet(vectorFds);
+      for (const fd of vectorFds) drainEventFd(fd);
+      second.guest.poke(second.guest.queueOffset(0, 'guest_sleep'), 1);
+      second.guest.submit(0, { command: 0 });
+      expect(bells.wait(0)).toBe(0);
+      expect(await server.stats()).toMatchObject({ sessions: 2, puts: 51, faults: 0 });
+      expect(events).toEqual([
+        'QEMU connected as peer 1',
+        'QEMU, peer 1, disconnected',
+        'QEMU connected as peer 2',
+      ]);
+    },
+  );
+
+  it('waits for room for the next machine, and says so', async () => {
+    const shmDir = join(folder, 'memory');
+    mkdirSync(shmDir);
+    const { server, events } = await serve({ shmDir });
     const first = await machine(server);
-    first.guest.attach();
-    const pool = first.guest.newPool(PoolFlag.PERSIST);
-    for (let index = 0; index < 50; index += 1) first.guest.put(pool, OID, index, pageOf(index));
-    const life = first.guest.peekHeader('host_epoch');
+    rmSync(shmDir, { recursive: true });
     first.client[Symbol.dispose]();
-    await until('the host has a new life', () => {
-      return (
-        first.guest.peekHeader('host_epoch') !== life && first.guest.peekHeader('magic_lo') !== 0
-      );
-    });
-    expect(new Uint8Array(first.region.memory, PAGE_BYTES).every((byte) => byte === 0)).toBe(true);
+    await until('it is said', () => events.some((line) => line.includes('no other machine')));
+    mkdirSync(shmDir);
     const second = await machine(server);
-    expect(second.client.peer).toBe(2);
     second.guest.attach();
     expect(second.guest.newPool(PoolFlag.PERSIST)).toBe(0);
-    expect(second.guest.get(0, OID, 1).result).toBe(0);
-    expect(events[1]).toBe('QEMU, peer 1, disconnected');
   });
 
   it('says which rule a guest broke, and serves the next machine', async () => {
@@ -159,7 +207,6 @@ describe('TmemServer, when something ends', { timeout: 60_000 }, () => {
     expect(events[1]).toContain('FAULT_SLOT');
     expect((await server.stats()).attached).toBe(false);
     client[Symbol.dispose]();
-    await until('the host is READY', () => guest.peekHeader('host_state') === HostState.READY);
     const next = await machine(server);
     next.guest.attach();
     expect(next.guest.newPool(0)).toBe(0);

@@ -1,29 +1,27 @@
 /**
- * The host side of one guest, whole: shared memory, eventfds, the ivshmem server and the store's
- * process, which it supervises.
+ * The host side of one guest, whole: the socket that its QEMU connects to, and shared memory, eventfds
+ * and the store's process, which it supervises. A machine that goes takes the latter along; the
+ * next one finds others.
  *
  * `TmemServer.start` makes everything and `await using` (or disposing it) takes everything down in
- * reverse, however far the start got. It owns every descriptor; the store only borrows them.
+ * reverse, however far the start got. It owns every descriptor; a store has copies of its own.
  */
-import { randomInt } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { formatOption } from '@qemu-tmem/qmp';
 import { Lifetime } from '../lifetime.js';
 import { needDescriptors } from '../native/descriptors.js';
-import { closeFd, eventFd, mapShared, unmap } from '../native/libc.js';
 import { type PolicySpec, parsePolicy } from '../policy/put-policy.js';
 import { computeGeometry, type Geometry } from '../protocol/geometry.js';
-import { PAGE_BYTES } from '../protocol/layout.js';
+import { checkQuota } from '../store/quota.js';
 import { listenIvshmem } from '../transport/ivshmem-server.js';
-import { RegionFile, SharedRegion } from '../transport/region.js';
 import { type ClientEvents, SocketServer } from '../transport/socket-server.js';
 import { storeDevices, type Transport } from '../transport/transports.js';
+import { HostLife, type HostLifeOptions } from './host-life.js';
 import { LineLimit } from './line-limit.js';
-import type { StoreSetup, StoreStats } from './messages.js';
-import { Count } from './session-counters.js';
-import { SessionRecord } from './session-record.js';
-import { recordOffset, storeStateBytes } from './state-file.js';
+import type { StoreStats } from './messages.js';
+import { SpareStore } from './spare-store.js';
 import { FORK_DESCRIPTORS } from './store-child.js';
-import { StoreGoneError, StoreProcess, type StoreProcessOptions } from './store-process.js';
+import { StoreGoneError, type StoreProcess, type StoreProcessOptions } from './store-process.js';
 
 export { StoreGoneError } from './store-process.js';
 
@@ -51,6 +49,11 @@ export interface TmemServerOptions {
   /** How long the store looks for work before it sleeps, in microseconds; default 100. */
   readonly spinMicros?: number;
   /**
+   * Milliseconds without a sign of life after which a store is killed and another takes over; 0:
+   * never. Default 5000. Time that it waits for a CPU does not count.
+   */
+  readonly hangMs?: number;
+  /**
    * Called once for each event that a person may want to know of; a guest can cause only so many.
    */
   readonly onEvent?: (line: string) => void;
@@ -63,10 +66,12 @@ const DEFAULT_QUEUE_ENTRIES = 1024;
 const DEFAULT_SPIN_MICROS = 100;
 /** Memory, eventfds, socket and client, two processes of the store: all but an eventfd a queue. */
 const OWN_DESCRIPTORS = 8 + 2 * FORK_DESCRIPTORS;
-/** A random 32-bit life number, never 0. */
-export function newEpoch(): number {
-  return randomInt(1, 0x7fff_ffff);
-}
+/** A starved store is not one that hangs (watch.ts), so this need not be long. */
+const DEFAULT_HANG_MS = 5000;
+/** Until it is tried again to make what the next machine needs. */
+const RENEW_MS = 200;
+/** For a request to wait for that. */
+const RENEW_MS_MAX = 2000;
 
 export class TmemServer implements AsyncDisposable {
   readonly socketPath: string;
@@ -78,7 +83,13 @@ export class TmemServer implements AsyncDisposable {
   readonly #onEvent: (line: string) => void;
   /** What a guest, or who connects in its place, can cause. */
   readonly #guestLines: LineLimit;
-  #store: StoreProcess | undefined;
+  #lifeOptions: HostLifeOptions | undefined;
+  #spare: SpareStore | undefined;
+  /** Of the machine that is here, or of the next one. */
+  #life: HostLife | undefined;
+  /** From one machine's end until there is a life for the next. */
+  #renewing: Promise<void> = Promise.resolve();
+  #isStopping = false;
   /** Closes the link's socket. */
   #hangUp: () => void = () => {};
   #last: StoreStats | undefined;
@@ -115,49 +126,45 @@ export class TmemServer implements AsyncDisposable {
     }
   }
 
-  #ownedEventFd(): number {
-    return this.#cleanup.adopt(eventFd(), closeFd);
-  }
-
   async #start(options: TmemServerOptions, geometry: Geometry): Promise<void> {
-    const { queueEntries, slotCount } = geometry;
-    const region = this.#cleanup.use(RegionFile.create(this.regionBytes, options.shmDir));
-    const doorbellFd = this.#ownedEventFd();
-    const state = this.#cleanup.use(RegionFile.create(storeStateBytes(slotCount), undefined, true));
-    const vectorFds = Array.from({ length: this.vectors }, () => this.#ownedEventFd());
-    const doneSoFar = this.#countDone(state.fd, slotCount);
-    const setup: StoreSetup = {
+    const onEvent = (line: string): void => this.#guestLines.say(line);
+    this.#spare = this.#cleanup.use(new SpareStore(onEvent));
+    this.#lifeOptions = {
       transport: this.transport,
-      regionFd: region.fd,
-      regionBytes: this.regionBytes,
-      queueCount: this.vectors,
-      queueEntries,
-      doorbellFd,
-      controlFd: this.#ownedEventFd(),
-      stateFd: state.fd,
-      takeOver: false,
-      vectorFds,
       policy: options.policy ?? 'accept',
       quotaPages: options.quotaPages ?? Number.POSITIVE_INFINITY,
-      hostEpoch: newEpoch(),
       spinMicros: options.spinMicros ?? DEFAULT_SPIN_MICROS,
+      geometry,
+      ...(options.shmDir === undefined ? {} : { shmDir: options.shmDir }),
+      spare: this.#spare,
+      hangMs: options.hangMs ?? DEFAULT_HANG_MS,
+      onMessage: (message) => this.#receive(message),
+      onEvent,
     };
-    await this.#startStore(setup, doneSoFar);
-    if (this.transport === 'ivshmem') {
-      const { socketPath } = this;
-      const fds = { memoryFd: region.fd, hostEventFd: doorbellFd, guestEventFds: vectorFds };
-      this.#cleanup.use(await listenIvshmem({ socketPath, ...fds, ...this.#clientEvents() }));
-    } else {
-      await this.#listenForLink();
-    }
+    this.#life = await HostLife.begin(this.#lifeOptions);
+    this.#cleanup.defer(() => this.#endLife());
+    this.#spare.fill();
+    if (this.transport === 'ivshmem') await this.#listenForMemory();
+    else await this.#listenForLink();
+  }
+
+  async #endLife(): Promise<void> {
+    this.#isStopping = true;
+    await this.#renewing;
+    await this.stats().catch(() => {});
+    await this.#life?.[Symbol.asyncDispose]();
   }
 
   #clientEvents(): Required<ClientEvents> {
     return {
-      onConnect: (client) => this.#guestLines.say(`QEMU connected as peer ${client}`),
+      onConnect: (client) => {
+        this.#guestLines.say(`QEMU connected as peer ${client}`);
+        this.#spare?.fill();
+      },
       onDisconnect: (client) => {
         this.#guestLines.say(`QEMU, peer ${client}, disconnected`);
-        return this.#request({ kind: 'restart', hostEpoch: newEpoch() });
+        this.#renewing = this.#renew();
+        return this.#renewing;
       },
       onRefused: (reason) => this.#guestLines.say(`a connection was refused: ${reason}`),
       onDescriptors: (areLeft) =>
@@ -167,6 +174,46 @@ export class TmemServer implements AsyncDisposable {
             : 'no descriptor is left (ulimit -n): a machine that connects now is dropped',
         ),
     };
+  }
+
+  /**
+   * Ends the life that a machine has left, and begins one for the next machine, which waits until
+   * there is room for it.
+   */
+  async #renew(): Promise<void> {
+    const life = this.#life!;
+    const legacy = await life.end();
+    for (let tries = 0; !this.#isStopping; tries += 1) {
+      try {
+        this.#life = await HostLife.begin({ ...this.#lifeOptions!, legacy });
+        return;
+      } catch (error) {
+        if (tries === 0) {
+          const why = (error as Error).message;
+          this.#onEvent(`no other machine can be served yet (${why}): trying again`);
+        }
+        await delay(RENEW_MS);
+      }
+    }
+  }
+
+  async #listenForMemory(): Promise<void> {
+    const life = (): HostLife => this.#life!;
+    this.#cleanup.use(
+      await listenIvshmem({
+        socketPath: this.socketPath,
+        get memoryFd() {
+          return life().memoryFd;
+        },
+        get hostEventFd() {
+          return life().doorbellFd;
+        },
+        get guestEventFds() {
+          return life().vectorFds;
+        },
+        ...this.#clientEvents(),
+      }),
+    );
   }
 
   /** The worker reads and writes the link's socket; it lets go of it before it is closed. */
@@ -184,48 +231,35 @@ export class TmemServer implements AsyncDisposable {
     this.#cleanup.defer(() => this.#request({ kind: 'link', fd: -1 }).catch(() => {}));
   }
 
-  /** `doneSoFar` of StoreProcessOptions, from the counters in the state file. */
-  #countDone(stateFd: number, slotCount: number): () => number {
-    const state = this.#cleanup.adopt(mapShared(stateFd, storeStateBytes(slotCount)), unmap);
-    const { counters } = new SessionRecord(state.buffer, recordOffset(slotCount));
-    return () => counters[Count.operations]! + counters[Count.sleeps]!;
-  }
-
-  async #startStore(setup: StoreSetup, doneSoFar: () => number): Promise<void> {
-    const region = this.#cleanup.use(SharedRegion.map(setup.regionFd, PAGE_BYTES));
-    this.#store = this.#cleanup.use(
-      await StoreProcess.start({
-        setup,
-        region,
-        onMessage: (message) => this.#receive(message),
-        onEvent: this.#onEvent,
-        doneSoFar,
-      }),
-    );
-    this.#cleanup.defer(async () => {
-      await this.stats().catch(() => {});
-    });
-  }
-
   #receive(message: Parameters<StoreProcessOptions['onMessage']>[0]): void {
     if ('linkEnded' in message) this.#hangUp();
     else this.#guestLines.say(`the guest broke the protocol and is cut off: ${message.fault}`);
   }
 
+  /** Asks the store; what the end of a machine cuts off is asked of the next one's. */
   async #request(...request: Parameters<StoreProcess['request']>): Promise<StoreStats> {
-    if (this.#store === undefined) throw new StoreGoneError('the store never started');
-    this.#last = await this.#store.request(...request);
-    return this.#last;
+    for (;;) {
+      const life = this.#life;
+      if (life === undefined) throw new StoreGoneError('the store never started');
+      try {
+        this.#last = await life.store.request(...request);
+        return this.#last;
+      } catch (error) {
+        if (!(error instanceof StoreGoneError) || request[0].kind === 'link') throw error;
+        await Promise.race([this.#renewing, delay(RENEW_MS_MAX, undefined, { ref: false })]);
+        if (this.#life === life) throw error;
+      }
+    }
   }
 
   /** Process that serves now; undefined for a moment while another one takes over. */
   get storePid(): number | undefined {
-    return this.#store?.pid;
+    return this.#life?.store.pid;
   }
 
   /** All processes of the store: the one that serves or is about to, and the spare one. */
   get storePids(): number[] {
-    return this.#store?.pids ?? [];
+    return [this.#life?.store.childPid, this.#spare?.pid].filter((pid) => pid !== undefined);
   }
 
   /** Counters of store and session, now; once the store is gone, the last ones. */
@@ -240,8 +274,9 @@ export class TmemServer implements AsyncDisposable {
 
   /** Bounds the pages held; those beyond stay, and no more are taken until they have gone. */
   async setQuota(pages: number): Promise<void> {
-    if (!(pages >= 0)) throw new RangeError(`quota of ${pages} pages: it must be 0 or more`);
+    checkQuota(pages);
     await this.#request({ kind: 'quota', pages });
+    this.#lifeOptions = { ...this.#lifeOptions!, quotaPages: pages };
   }
 
   /** Makes the guest refuse every put by itself (true), or lets it put again. */

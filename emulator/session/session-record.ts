@@ -22,6 +22,9 @@ const WORD = {
   sequence: 8,
   /** The last grant: slot plus one, and the lowest bits of the credit tail that it was made at. */
   grant: 9,
+  /** Of the store's thread: the system's number, and turns of its loop. */
+  thread: 10,
+  turns: 11,
   heads: 16,
 } as const;
 
@@ -94,6 +97,24 @@ export class SessionRecord {
 
   set sleepCount(count: number) {
     this.#words[WORD.sleepCount] = count;
+  }
+
+  /** The system's number of the thread that serves; 0 before one does. */
+  get thread(): number {
+    return this.#words[WORD.thread]!;
+  }
+
+  set thread(thread: number) {
+    this.#set(WORD.thread, thread);
+  }
+
+  /** Turns that the serving thread has made: says that it lives. */
+  get turns(): number {
+    return Atomics.load(this.#words, WORD.turns);
+  }
+
+  countTurn(): void {
+    this.#words[WORD.turns]! += 1;
   }
 
   // --- Queues -----------------------------------------------------------------------------------

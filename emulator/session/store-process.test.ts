@@ -16,7 +16,7 @@ import { objectId } from '../store/client.js';
 import { FakeGuest, headerOffset, IvshmemClient, LinkClient } from '../testing/index.js';
 import { SharedRegion } from '../transport/region.js';
 import type { StoreStats } from './messages.js';
-import { DEFAULT_QUEUE_COUNT, TmemServer } from './server.js';
+import { DEFAULT_QUEUE_COUNT, TmemServer, type TmemServerOptions } from './server.js';
 
 const WAIT_MS_MAX = 20_000;
 const ROOT = join(import.meta.dirname, '../..');
@@ -31,10 +31,10 @@ beforeEach(() => {
 });
 afterEach(() => lifetime[Symbol.asyncDispose]());
 
-async function serve() {
+async function serve(more: Partial<TmemServerOptions> = {}) {
   const events: string[] = [];
   const onEvent = (line: string) => events.push(line);
-  const options = { socketPath, regionBytes: 2 ** 20, queueEntries: 16, onEvent };
+  const options = { socketPath, regionBytes: 2 ** 20, queueEntries: 16, onEvent, ...more };
   return { server: lifetime.use(await TmemServer.start(options)), events };
 }
 
@@ -90,7 +90,7 @@ describe('a store that dies', { timeout: 60_000 }, () => {
   });
 
   it('but is only stopped is not asked for more than it can be told, and answers all of that', async () => {
-    const { server } = await serve();
+    const { server } = await serve({ hangMs: 0 });
     const pid = server.storePid!;
     process.kill(pid, 'SIGSTOP');
     const asked = Array.from({ length: 5000 }, (_, pages) => server.setQuota(pages));
@@ -175,11 +175,12 @@ describe('a supervisor', { timeout: 60_000 }, () => {
     process.kill(pids()[0]!, 'SIGKILL');
     await until('the spare one serves, and there is none', () => events.length === 2);
     expect(events[1]).toMatch(/^the store died \(SIGKILL\); another took over in \d+ ms$/);
-    expect(events[0]).toMatch(/^the spare store is gone \(.* takes 8 descriptors, .*\)$/);
+    expect(events[0]).toMatch(/^the spare store is gone \(.* takes 10 descriptors, .*\)$/);
 
     process.kill(pids()[0]!, 'SIGKILL');
     await until('it says that none starts', () => events.length === 3);
-    const none = /^the store died \(SIGKILL\) and no other starts \(.* 8 descriptors, .*\): trying/;
+    const none =
+      /^the store died \(SIGKILL\) and no other starts \(.* 10 descriptors, .*\): trying/;
     expect(events[2]).toMatch(none);
     expect(hostState()).toBe(HostState.DOWN);
     // What was tried in vain has left nothing open.
@@ -192,7 +193,7 @@ describe('a supervisor', { timeout: 60_000 }, () => {
     limit(descriptors());
     for (const pid of pids()) process.kill(pid, 'SIGKILL');
     await until('it gives up', () =>
-      /^the store died \(.* 8 descriptors, .*\)$/.test(events.at(-1)!),
+      /^the store died \(.* 10 descriptors, .*\)$/.test(events.at(-1)!),
     );
     expect(hostState()).toBe(HostState.DOWN);
     expect(events.filter((line) => line.includes('no other starts'))).toHaveLength(2);

@@ -1,23 +1,24 @@
 /**
- * The store, seen from the process that supervises it: starts it, talks to it, and has another one
- * take over when it dies.
+ * The store of one machine, seen from the process that supervises it: starts it, talks to it, and has
+ * another one take over when it dies, or hangs and is killed for it.
  *
  * Whatever the store must not lose lies in memory files whose descriptors the supervisor holds. It
  * also holds a link's socket: each store is given it, and none but a store reads from it. While no
  * store serves, the shared header says so, and the guest refuses its own puts and its gets wait;
- * over a link the guest finds that out by itself. Beside the process that serves, a spare one has
- * loaded its code and waits, since that is most of what a start takes. The caller owns the
- * descriptors and keeps them open until this is disposed.
+ * over a link the guest finds that out by itself. A spare process that has loaded its code takes the
+ * place of one that died. The caller owns the descriptors and keeps them open until this is
+ * disposed, and the spare one.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { ringEventFd } from '../native/libc.js';
-import { HEADER, HostState, wordsOf } from '../protocol/layout.js';
-import type { SharedRegion } from '../transport/region.js';
 import type { StoreMessage, StoreRequest, StoreSetup, StoreStats } from './messages.js';
+import { Count } from './session-counters.js';
+import type { SessionRecord } from './session-record.js';
 import { type Settled, settled } from './settled.js';
-import { StoreChild } from './store-child.js';
-
-const header = wordsOf(HEADER);
+import type { SpareStore } from './spare-store.js';
+import type { StoreChild } from './store-child.js';
+import { threadUse } from './thread-use.js';
+import { Watch } from './watch.js';
 
 /** For a store to end by itself. */
 const STOP_MS_MAX = 5_000;
@@ -36,6 +37,17 @@ export class StoreGoneError extends Error {
   override readonly name = 'StoreGoneError';
 }
 
+/** `code`: why the store does not do what it was asked; it serves on. */
+export class StoreRequestError extends Error {
+  override readonly name = 'StoreRequestError';
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
 type RequestBody = StoreRequest extends infer R
   ? R extends StoreRequest
     ? Omit<R, 'id'>
@@ -45,14 +57,15 @@ type RequestBody = StoreRequest extends infer R
 export interface StoreProcessOptions {
   /** With the descriptors as they are here. */
   readonly setup: StoreSetup;
-  /** At least the header's page of the region. */
-  readonly region: SharedRegion;
-  readonly onMessage: (
-    message: Exclude<StoreMessage, { ready: true } | { stats: StoreStats }>,
-  ) => void;
+  /** That of the setup's state file; goes on from store to store. */
+  readonly record: SessionRecord;
+  readonly spare: SpareStore;
+  /** Milliseconds without a sign of life after which a store is replaced; 0: never. */
+  readonly hangMs: number;
+  readonly onMessage: (message: { linkEnded: true } | { fault: string }) => void;
   readonly onEvent: (line: string) => void;
-  /** A count that goes on from store to store and grows when one has done something. */
-  readonly doneSoFar: () => number;
+  /** Says in the shared header that nobody serves; must not fail, whatever became of the memory. */
+  readonly sayDown: () => void;
 }
 
 interface Pending {
@@ -70,12 +83,12 @@ export class StoreProcess implements AsyncDisposable {
   #setup: StoreSetup;
   /** The one that serves, or is about to. */
   #child: StoreChild | undefined;
-  #spare: StoreChild | undefined;
+  #watch: Watch | undefined;
   #takingOver: Promise<void> = Promise.resolve();
   #nextRequest = 1;
   #failures = 0;
   #isServing = false;
-  /** `doneSoFar` when the one that serves began. */
+  /** `#doneSoFar` when the one that serves began. */
   #doneBefore = 0;
   #gone: StoreGoneError | undefined;
 
@@ -98,42 +111,48 @@ export class StoreProcess implements AsyncDisposable {
     return this.#isServing ? this.#child?.pid : undefined;
   }
 
-  /** Of all processes there are: the one that serves or is about to, and the spare one. */
-  get pids(): number[] {
-    return [this.#child?.pid, this.#spare?.pid].filter((pid) => pid !== undefined);
+  /** Of the process that serves or is about to; undefined when there is none. */
+  get childPid(): number | undefined {
+    return this.#child?.pid;
   }
 
-  #fork(): StoreChild {
-    return new StoreChild(this.#setup, (message) => this.#receive(message));
+  /** A count that goes on from store to store and grows when one has done something. */
+  get #doneSoFar(): number {
+    const { counters } = this.#options.record;
+    return counters[Count.operations]! + counters[Count.sleeps]!;
   }
 
-  /** Has a process serve, and a spare one wait. @returns why it does not */
+  /** Has a process serve. @returns why it does not */
   async #serve(takeOver: boolean): Promise<string | undefined> {
-    const child = this.#spare ?? this.#fork();
-    this.#spare = undefined;
+    const child = this.#options.spare.take();
     this.#child = child;
-    this.#doneBefore = this.#options.doneSoFar();
-    if (!(await child.serve({ ...this.#setup, takeOver }))) {
+    this.#doneBefore = this.#doneSoFar;
+    const setup = { ...this.#setup, takeOver };
+    if (!(await child.serve(setup, (message) => this.#receive(message)))) {
       this.#child = undefined;
       return child.ended;
     }
     this.#isServing = true;
+    this.#watchOver(child);
     child.ended.then((how) => this.#died(how));
     const link = this.#link === undefined ? [] : [this.#link];
     const asked = new Set([...link, ...this.#pending.values()]);
     for (const { request, handle } of asked) this.#send(request, handle);
-    if (!this.#isStopping) this.#keepSpare();
+    if (takeOver && !this.#isStopping) this.#options.spare.fill();
     return undefined;
   }
 
-  /** One that ends while it waits is not missed until it is needed. */
-  #keepSpare(): void {
-    const spare = this.#fork();
-    this.#spare = spare;
-    spare.ended.then((how) => {
-      if (this.#spare !== spare) return;
-      this.#spare = undefined;
-      if (!this.#isStopping) this.#options.onEvent(`the spare store is gone (${how})`);
+  /** A store that hangs is killed, and so replaced. */
+  #watchOver(child: StoreChild): void {
+    const { hangMs, record, onEvent } = this.#options;
+    this.#watch = new Watch({
+      hangMs,
+      turns: () => record.turns,
+      use: () => (child.pid === undefined ? undefined : threadUse(child.pid, record.thread)),
+      onHang: (how) => {
+        onEvent(`the store hangs (it ${how}) and is killed`);
+        child.kill();
+      },
     });
   }
 
@@ -143,11 +162,12 @@ export class StoreProcess implements AsyncDisposable {
 
   /** The store that served is gone. */
   #died(how: string): void {
+    this.#watch?.[Symbol.dispose]();
     this.#child = undefined;
     this.#isServing = false;
     if (this.#isStopping) return;
-    Atomics.store(this.#options.region.words, header.host_state, HostState.DOWN);
-    const hasServed = this.#options.doneSoFar() !== this.#doneBefore;
+    this.#options.sayDown();
+    const hasServed = this.#doneSoFar !== this.#doneBefore;
     this.#failures = hasServed ? 0 : this.#failures + 1;
     this.#takingOver = this.#replace(how);
   }
@@ -193,14 +213,23 @@ export class StoreProcess implements AsyncDisposable {
   }
 
   #receive(message: Exclude<StoreMessage, { ready: true }>): void {
-    if (!('stats' in message)) {
+    if (!('id' in message)) {
       if ('linkEnded' in message) this.#link = undefined;
       this.#options.onMessage(message);
       return;
     }
     const pending = this.#pending.get(message.id);
     this.#pending.delete(message.id);
-    pending?.answer.resolve(message.stats);
+    if (pending === undefined) return;
+    if ('refused' in message) {
+      const { code, why } = message.refused;
+      pending.answer.reject(new StoreRequestError(code, why));
+      return;
+    }
+    // Stores that come after this one begin with it.
+    const { request } = pending;
+    if (request.kind === 'quota') this.#setup = { ...this.#setup, quotaPages: request.pages };
+    pending.answer.resolve(message.stats);
   }
 
   #send(request: StoreRequest, handle: unknown): void {
@@ -213,14 +242,13 @@ export class StoreProcess implements AsyncDisposable {
   /**
    * Asks the store; when it dies over it, the next one is asked again. `handle`: a descriptor for
    * it, as Node holds it.
-   * @throws StoreGoneError
+   * @throws StoreGoneError, StoreRequestError
    */
   request(body: RequestBody, handle?: unknown): Promise<StoreStats> {
     if (this.#gone !== undefined) return Promise.reject(this.#gone);
     if (this.#child?.isStuck) {
       return Promise.reject(new StoreGoneError('the store does not read what it is asked'));
     }
-    if (body.kind === 'quota') this.#setup = { ...this.#setup, quotaPages: body.pages };
     const request = { id: this.#nextRequest, ...body } as StoreRequest;
     this.#nextRequest += 1;
     const answer = settled<StoreStats>();
@@ -235,19 +263,29 @@ export class StoreProcess implements AsyncDisposable {
     return answer.promise.finally(() => clearTimeout(timer));
   }
 
+  /** Ends the store at once: nobody is there any more who would be told. */
+  async abandon(): Promise<void> {
+    this.#stop.abort();
+    await this.#end();
+  }
+
   /** Has the store tell the guest that it is gone, and end. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
-    this.#spare?.kill();
     const serving = this.#isServing ? this.#child : undefined;
     if (serving !== undefined && this.#gone === undefined) {
       const timer = setTimeout(() => serving.kill(), STOP_MS_MAX);
       await Promise.race([this.request({ kind: 'stop' }).catch(() => {}), serving.ended]);
       clearTimeout(timer);
     }
+    await this.#end();
+  }
+
+  async #end(): Promise<void> {
+    this.#watch?.[Symbol.dispose]();
     this.#gone ??= new StoreGoneError('the store has been stopped');
     this.#dropRequests(this.#gone);
     this.#child?.kill();
-    await Promise.all([this.#child?.ended, this.#spare?.ended, this.#takingOver]);
+    await Promise.all([this.#child?.ended, this.#takingOver]);
   }
 }

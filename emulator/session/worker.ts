@@ -7,7 +7,8 @@
  * never returns to the event loop while the store runs; messages are taken off the port by hand.
  */
 import { type MessagePort, parentPort, receiveMessageOnPort } from 'node:worker_threads';
-import { drainEventFd, mapShared, PollSet, ringEventFd } from '../native/libc.js';
+import { codeOf } from '../errors.js';
+import { drainEventFd, mapShared, PollSet, ringEventFd, threadId } from '../native/libc.js';
 import { parsePolicy } from '../policy/put-policy.js';
 import { computeGeometry } from '../protocol/geometry.js';
 import { PoolFlag, TMEM_SPEC_VERSION } from '../protocol/layout.js';
@@ -47,6 +48,7 @@ class StoreThread {
   readonly #quota: PageQuota;
   readonly #client: TmemClient;
   readonly #session: Session;
+  readonly #record: SessionRecord;
   readonly #counters: Float64Array;
   /** Where the guest shares no memory. */
   readonly #link: LinkPort | undefined;
@@ -69,6 +71,8 @@ class StoreThread {
       policy: parsePolicy(setup.policy),
     });
     const record = new SessionRecord(state, recordOffset(geometry.slotCount));
+    record.thread = threadId();
+    this.#record = record;
     this.#counters = record.counters;
     this.#session = new Session({
       region: this.#region,
@@ -115,6 +119,7 @@ class StoreThread {
 
   /** Serves what is there. @returns 0 when nothing was */
   #serve(): number {
+    this.#record.countTurn();
     const link = this.#link;
     if (link === undefined) return this.#session.serve();
     return link.receive() + this.#session.serve() + link.send();
@@ -181,7 +186,19 @@ class StoreThread {
     }
   }
 
+  /** A request that fails is one that is refused: the guest is served on. */
   #answer(request: StoreRequest): void {
+    try {
+      this.#carryOut(request);
+    } catch (error) {
+      const refused = { code: codeOf(error) ?? 'STORE_REQUEST', why: (error as Error).message };
+      this.#post({ id: request.id, refused });
+      return;
+    }
+    this.#post({ id: request.id, stats: this.#stats() });
+  }
+
+  #carryOut(request: StoreRequest): void {
     switch (request.kind) {
       case 'stats':
         // What was posted before the question counts in the answer.
@@ -197,14 +214,12 @@ class StoreThread {
         if (request.fd === -1) this.#link?.drop();
         else this.#link?.connect(request.fd);
         break;
-      case 'restart':
-        this.#session.restart(request.hostEpoch);
-        break;
       case 'stop':
         this.#stop();
         break;
+      default:
+        throw new Error(`a store knows no request ${JSON.stringify(request)}`);
     }
-    this.#post({ id: request.id, stats: this.#stats() });
   }
 
   #stats(): StoreStats {

@@ -5,13 +5,29 @@
  * the limit drops no page by itself: it stops new promises until enough pages have gone,
  * ephemeral ones to make room for a promise.
  */
+import { TmemError } from '../errors.js';
+
+/** @throws TmemError (OPTION_INVALID) */
+export function checkQuota(pages: number): number {
+  if (pages === Number.POSITIVE_INFINITY || (Number.isSafeInteger(pages) && pages >= 0)) {
+    return pages;
+  }
+  throw new TmemError(
+    'OPTION_INVALID',
+    `a quota of ${pages} pages: it must be a whole number from 0 up, or Infinity for none`,
+  );
+}
+
 export class PageQuota {
   #limit: number;
   #taken = 0;
 
-  /** `limit` in pages, 0 or more; Infinity for none but memory itself. */
+  /**
+   * `limit` in pages, a whole number from 0 up; Infinity for none but memory itself.
+   * @throws TmemError (OPTION_INVALID)
+   */
   constructor(limit = Number.POSITIVE_INFINITY) {
-    this.#limit = limit;
+    this.#limit = checkQuota(limit);
   }
 
   get limit(): number {
@@ -19,8 +35,7 @@ export class PageQuota {
   }
 
   set limit(pages: number) {
-    if (!(pages >= 0)) throw new RangeError(`quota of ${pages} pages: it must be 0 or more`);
-    this.#limit = pages;
+    this.#limit = checkQuota(pages);
   }
 
   /** Pages stored or promised. */

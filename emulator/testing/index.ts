@@ -18,4 +18,5 @@ export {
   type LinkLoopbackOptions,
 } from './link-loopback.js';
 export { createLoopback, type Loopback, type LoopbackOptions } from './loopback.js';
+export { spoilEventFd } from './spoilt-eventfd.js';
 export { connectUnix, UnixSocketError } from './unix-socket.js';

@@ -1,24 +1,14 @@
 /**
  * A client of an ivshmem server, in place of QEMU: receives the memory and the eventfds.
  *
- * What always holds: each descriptor that came is closed at disposal, whatever happened. Speaks
- * for Linux on x86-64 only, as `native/` does. (QEMU: docs/specs/ivshmem-spec; struct msghdr:
- * sys/socket.h.)
+ * What always holds: each descriptor that came is closed at disposal, whatever happened. (QEMU:
+ * docs/specs/ivshmem-spec.)
  */
-import koffi from 'koffi';
 import { closeFd } from '../native/libc.js';
+import { receiveWithFds } from '../native/sockets.js';
 import { connectUnix } from './unix-socket.js';
 
-const MSG_DONTWAIT = 0x40;
-const MSG_CMSG_CLOEXEC = 0x4000_0000;
-const SCM_HEADER_BYTES = 16;
-const EAGAIN = 11;
 const GREETING_MS_MAX = 10_000;
-
-const libc = koffi.load('libc.so.6');
-const call = {
-  recvmsg: libc.func('intptr_t recvmsg(int fd, uint8_t *message, int flags)'),
-};
 
 /** `code` IVSHMEM_CLIENT_FAILED: no server there, or it said something else than a greeting. */
 export class IvshmemClientError extends Error {
@@ -99,21 +89,10 @@ export class IvshmemClient implements Disposable {
 
 /** One message if there is one now. Messages are 8 bytes, sent one by one: never cut. */
 function receive(socket: number): Message | undefined {
-  const payload = new Uint8Array(new ArrayBuffer(8));
-  const control = new DataView(new ArrayBuffer(24));
-  const vector = new DataView(new ArrayBuffer(16));
-  const message = new DataView(new ArrayBuffer(56));
-  vector.setBigUint64(0, koffi.address(payload), true);
-  vector.setBigUint64(8, 8n, true);
-  message.setBigUint64(16, koffi.address(new Uint8Array(vector.buffer)), true);
-  message.setBigUint64(24, 1n, true);
-  message.setBigUint64(32, koffi.address(new Uint8Array(control.buffer)), true);
-  message.setBigUint64(40, 24n, true);
-  const flags = MSG_DONTWAIT | MSG_CMSG_CLOEXEC;
-  const received = call.recvmsg(socket, new Uint8Array(message.buffer), flags) as number;
-  if (received === -1 && koffi.errno() === EAGAIN) return undefined;
-  if (received !== 8) throw new IvshmemClientError(`the server hung up (recvmsg gave ${received})`);
-  const value = Number(new DataView(payload.buffer).getBigInt64(0, true));
-  const hasFd = message.getBigUint64(40, true) >= SCM_HEADER_BYTES + 4;
-  return { value, fd: hasFd ? control.getInt32(SCM_HEADER_BYTES, true) : -1 };
+  const received = receiveWithFds(socket, 8, 1);
+  if (received === undefined) return undefined;
+  const { bytes, fds } = received;
+  if (bytes.length !== 8) throw new IvshmemClientError('the server hung up');
+  const value = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigInt64(0, true));
+  return { value, fd: fds[0] ?? -1 };
 }

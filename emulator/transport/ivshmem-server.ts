@@ -11,7 +11,7 @@
  *
  * One QEMU at a time: the memory is one guest's. The caller owns the descriptors.
  */
-import { sendWithFd } from '../native/libc.js';
+import { sendWithFds } from '../native/sockets.js';
 import { type ClientEvents, SocketServer } from './socket-server.js';
 
 /** The peer id under which the guest rings the host; clients are peers from 1 on. */
@@ -23,6 +23,7 @@ const REFUSED_VERSION = -1;
 
 export interface IvshmemServerOptions extends ClientEvents {
   readonly socketPath: string;
+  /** Read anew for each client, as are the eventfds. */
   readonly memoryFd: number;
   /** Rung by the guest. */
   readonly hostEventFd: number;
@@ -35,11 +36,12 @@ function encode(value: number): Uint8Array {
 }
 
 function greet(options: IvshmemServerOptions, fd: number, peer: number): void {
-  sendWithFd(fd, encode(PROTOCOL_VERSION));
-  sendWithFd(fd, encode(peer));
-  sendWithFd(fd, encode(-1), options.memoryFd);
-  sendWithFd(fd, encode(HOST_PEER), options.hostEventFd);
-  for (const eventFd of options.guestEventFds) sendWithFd(fd, encode(peer), eventFd);
+  const say = (value: number, ...fds: number[]): void => sendWithFds(fd, encode(value), fds);
+  say(PROTOCOL_VERSION);
+  say(peer);
+  say(-1, options.memoryFd);
+  say(HOST_PEER, options.hostEventFd);
+  for (const eventFd of options.guestEventFds) say(peer, eventFd);
 }
 
 /**
@@ -50,6 +52,6 @@ export function listenIvshmem(options: IvshmemServerOptions): Promise<SocketServ
   return SocketServer.listen({
     ...options,
     greet: (fd, peer) => greet(options, fd, peer),
-    turnAway: (fd) => sendWithFd(fd, encode(REFUSED_VERSION)),
+    turnAway: (fd) => sendWithFds(fd, encode(REFUSED_VERSION), []),
   });
 }

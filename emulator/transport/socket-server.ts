@@ -3,10 +3,15 @@
  *
  * The memory or the link behind it is one guest's, so a second client is turned away, and the next
  * one waits until the last one's end has been dealt with. Clients are numbered from 1 and no number
- * comes back. The server owns the socket and its path; how a client is greeted is the caller's.
+ * comes back. The server owns the socket and its path, which only its user may connect to; how a
+ * client is greeted is the caller's.
  */
+import { lstatSync, type Stats, unlinkSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
+import { getSystemErrorName } from 'node:util';
 import { hasDescriptors } from '../native/descriptors.js';
+import { closeFd, Errno, NativeError } from '../native/libc.js';
+import { boundSocket } from '../native/sockets.js';
 
 const CLIENTS_MAX = 65535;
 /** sun_path of struct sockaddr_un, less the closing zero (sys/un.h). */
@@ -62,6 +67,28 @@ const WAITING_MAX = 16;
 /** Between two looks whether a client could be let in. */
 const LOOK_MS = 1000;
 
+function unusable(path: string, error: Error): SocketServerError {
+  const why = error instanceof NativeError ? getSystemErrorName(-error.errno) : error.message;
+  const message = `cannot listen at ${path}: ${why}; choose another --socket`;
+  return new SocketServerError('SOCKET_UNUSABLE', message, error);
+}
+
+/** @throws SocketServerError (SOCKET_IN_USE, SOCKET_UNUSABLE) */
+function bind(path: string): number {
+  try {
+    return boundSocket(path);
+  } catch (error) {
+    if (!(error instanceof NativeError)) throw error;
+    if (error.errno !== Errno.EADDRINUSE) throw unusable(path, error);
+    throw new SocketServerError(
+      'SOCKET_IN_USE',
+      `${path} exists: another server may be using it; stop that one, or remove the file if none ` +
+        'runs, or choose another --socket',
+      error,
+    );
+  }
+}
+
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
@@ -91,8 +118,12 @@ export class SocketServer implements AsyncDisposable {
   /** Something of the last client may be left where the next one would find it. */
   #uncleared = false;
 
-  private constructor(options: SocketServerOptions) {
+  /** The socket's file, as it was made. */
+  readonly #file: Stats;
+
+  private constructor(options: SocketServerOptions, file: Stats) {
     this.#options = options;
+    this.#file = file;
     const pauseOnConnect = options.readElsewhere !== undefined;
     this.#server = createServer({ pauseOnConnect }, (socket) => this.#accept(socket));
   }
@@ -122,25 +153,15 @@ export class SocketServer implements AsyncDisposable {
           `${SOCKET_PATH_BYTES_MAX}; choose a shorter one: ${path}`,
       );
     }
-    const server = new SocketServer(options);
+    const fd = bind(path);
+    const server = new SocketServer(options, lstatSync(path));
     await new Promise<void>((resolve, reject) => {
-      server.#server.once('error', (error: NodeJS.ErrnoException) => {
-        reject(
-          error.code === 'EADDRINUSE'
-            ? new SocketServerError(
-                'SOCKET_IN_USE',
-                `${path} exists: another server may be using it; stop that one, or remove the ` +
-                  'file if none runs, or choose another --socket',
-                error,
-              )
-            : new SocketServerError(
-                'SOCKET_UNUSABLE',
-                `cannot listen at ${path}: ${error.message}; choose another --socket`,
-                error,
-              ),
-        );
+      server.#server.once('error', (error) => {
+        closeFd(fd);
+        server.#removePath();
+        reject(unusable(path, error));
       });
-      server.#server.listen(path, resolve);
+      server.#server.listen({ fd }, resolve);
     });
     server.#watch();
     return server;
@@ -238,6 +259,14 @@ export class SocketServer implements AsyncDisposable {
       await gone;
     }
     await this.#leaving;
+    this.#removePath();
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+  }
+
+  /** Unless it is another's by now. */
+  #removePath(): void {
+    const path = this.#options.socketPath;
+    const now = lstatSync(path, { throwIfNoEntry: false });
+    if (now?.ino === this.#file.ino && now.dev === this.#file.dev) unlinkSync(path);
   }
 }
