@@ -168,7 +168,7 @@ const noTime = pinnedBytes(16);
 export function ringEventFd(fd: number): void {
   room.setInt32(0, fd, true);
   room.setInt16(4, POLLOUT, true);
-  if ((call.ppoll(roomBytes, 1, noTime, null) as number) === 0) return;
+  if (fd >= 0 && (call.ppoll(roomBytes, 1, noTime, null) as number) === 0) return;
   const written = call.write(fd, ONE, 8) as number;
   if (written === 8) return;
   const errno = koffi.errno();

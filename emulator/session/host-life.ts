@@ -25,6 +25,9 @@ export function newEpoch(): number {
   return randomInt(1, 0x7fff_ffff);
 }
 
+/** For a store to end after its machine; it may have words of it left to say. */
+const LEAVE_MS_MAX = 1000;
+
 type SetupOptions = Pick<StoreSetup, 'transport' | 'policy' | 'quotaPages' | 'spinMicros'>;
 type ProcessOptions = Pick<StoreProcessOptions, 'spare' | 'hangMs' | 'onMessage' | 'onEvent'>;
 
@@ -136,9 +139,9 @@ export class HostLife implements AsyncDisposable {
     return this.#setup.vectorFds;
   }
 
-  /** The machine is gone: ends the store at once, and gives the memory back. */
+  /** The machine is gone: ends the store, and gives the memory back. */
   async end(): Promise<Legacy> {
-    await this.store.abandon();
+    await this.store.end(LEAVE_MS_MAX);
     const { counters, refuse } = this.#record;
     const legacy = { counters: counters.slice(), refuse };
     sayDown(this.#setup.regionFd);

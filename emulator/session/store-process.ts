@@ -263,29 +263,23 @@ export class StoreProcess implements AsyncDisposable {
     return answer.promise.finally(() => clearTimeout(timer));
   }
 
-  /** Ends the store at once: nobody is there any more who would be told. */
-  async abandon(): Promise<void> {
+  /** Has the store tell the guest that it is gone, and end; kills one that takes too long. */
+  async end(msMax: number): Promise<void> {
     this.#stop.abort();
-    await this.#end();
-  }
-
-  /** Has the store tell the guest that it is gone, and end. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#stop.abort();
+    this.#watch?.[Symbol.dispose]();
     const serving = this.#isServing ? this.#child : undefined;
     if (serving !== undefined && this.#gone === undefined) {
-      const timer = setTimeout(() => serving.kill(), STOP_MS_MAX);
+      const timer = setTimeout(() => serving.kill(), msMax);
       await Promise.race([this.request({ kind: 'stop' }).catch(() => {}), serving.ended]);
       clearTimeout(timer);
     }
-    await this.#end();
-  }
-
-  async #end(): Promise<void> {
-    this.#watch?.[Symbol.dispose]();
     this.#gone ??= new StoreGoneError('the store has been stopped');
     this.#dropRequests(this.#gone);
     this.#child?.kill();
     await Promise.all([this.#child?.ended, this.#takingOver]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.end(STOP_MS_MAX);
   }
 }
