@@ -1,16 +1,12 @@
 /**
  * Where things are on the host: the sources that ship with the package, the cache, a run's own
  * folder.
- *
- * A run's folder is private (mode 0700), lies in the system's temporary directory and is named
- * after the process that owns it; one whose process is gone is swept by the next run.
  */
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { codeOf, TmemError } from '../errors.js';
+import { PrivateDir } from './private-dir.js';
 
 function findPackageRoot(): string {
   const here = dirname(fileURLToPath(import.meta.url));
@@ -27,49 +23,29 @@ export function defaultCacheDir(): string {
   return process.env.TMEM_CACHE_DIR ?? join(packageRoot, '.cache');
 }
 
-const RUN_DIR_NAME = /^tmem-run-(\d+)-/;
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
-
-/** Removes the folders of runs that were killed before they could. */
-function sweep(parent: string): void {
-  for (const name of readdirSync(parent)) {
-    const pid = Number(RUN_DIR_NAME.exec(name)?.[1] ?? process.pid);
-    if (!isAlive(pid)) rmSync(join(parent, name), { recursive: true, force: true });
-  }
-}
-
-const runDirs = new Set<string>();
+const runDirs = new Set<PrivateDir>();
 let exitHooked = false;
 
 /** A process that ends in a hurry (a second Ctrl-C) still leaves no folder. */
-function removeAtExit(path: string): void {
+function removeAtExit(directory: PrivateDir): void {
   if (!exitHooked) {
     exitHooked = true;
     process.once('exit', () => {
-      for (const left of runDirs) rmSync(left, { recursive: true, force: true });
+      for (const left of runDirs) left.remove();
     });
   }
-  runDirs.add(path);
+  runDirs.add(directory);
 }
 
 /** A folder for one run: sockets, logs, disks. Disposing it removes it with all that is in it. */
 export class RunDir implements AsyncDisposable {
   readonly path: string;
+  readonly #directory: PrivateDir;
 
   /** @throws TmemError (RUN_DIR_UNUSABLE) */
   constructor(parent = tmpdir()) {
     try {
-      sweep(parent);
-      this.path = mkdtempSync(join(parent, `tmem-run-${process.pid}-`));
-      removeAtExit(this.path);
+      this.#directory = PrivateDir.make(parent);
     } catch (cause) {
       throw new TmemError(
         'RUN_DIR_UNUSABLE',
@@ -78,6 +54,8 @@ export class RunDir implements AsyncDisposable {
         cause,
       );
     }
+    this.path = this.#directory.path;
+    removeAtExit(this.#directory);
   }
 
   file(name: string): string {
@@ -104,7 +82,7 @@ export class RunDir implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await rm(this.path, { recursive: true, force: true });
-    runDirs.delete(this.path);
+    runDirs.delete(this.#directory);
+    this.#directory.remove();
   }
 }

@@ -180,9 +180,15 @@ export function drainEventFd(fd: number): void {
   call.preadv2(fd, scratchVector, 1, -1, RWF_NOWAIT);
 }
 
-/** Locks an open file or folder for its descriptor's life, unless somebody else has. */
+/**
+ * Locks an open file or folder for its descriptor's life (flock), unless somebody else has.
+ * @throws NativeError where the file system has no such locks
+ */
 export function tryLock(fd: number): boolean {
-  return (call.flock(fd, LOCK_EX | LOCK_NB) as number) === 0;
+  const result = call.flock(fd, LOCK_EX | LOCK_NB) as number;
+  if (result !== 0 && koffi.errno() === EAGAIN) return false;
+  check('flock', result);
+  return true;
 }
 
 /** The system's number of the calling thread. */

@@ -81,7 +81,7 @@ function commandOf(pid: string): string {
 }
 
 function expectNothingLeft(): void {
-  expect(readdirSync(folder).filter((name) => name.startsWith('tmem-run-'))).toEqual([]);
+  expect(readdirSync(folder).filter((name) => name.startsWith('qemu-tmem'))).toEqual([]);
   expect(leftovers()).toEqual([]);
   expect(readdirSync('/dev/shm').filter((name) => name.startsWith('tmem'))).toEqual([]);
 }

@@ -91,7 +91,7 @@ async function noRoomForGuest(folder: RunDir): Promise<void> {
 /** Where the guest's disks, console, log and sockets are there is no room any more once it runs. */
 async function filesThatFill(folder: RunDir): Promise<void> {
   const script = `(TMPDIR="$0" exec "$@") & run=$!
-    until grep -qs swap-is-on "$0"/tmem-run-*/console.log; do sleep 0.05; done
+    until grep -qs swap-is-on "$0"/qemu-tmem-*/run-*/console.log; do sleep 0.05; done
     head -c 100m /dev/zero >"$0/fill" 2>/dev/null; wait $run`;
   const guest =
     'echo swap-is-on >/dev/console; sleep 2; dmesg >/dev/console; ' +
