@@ -64,11 +64,12 @@ interface GuestFlags {
 
 export interface StoreFlags {
   transport: Transport;
-  size: number;
+  size?: number;
   quota?: number;
   policy: string;
   shmDir?: string;
   spin: number;
+  hang: number;
 }
 
 /** What commander makes of `addBootOptions`. */
@@ -118,11 +119,21 @@ export function addStoreOptions(command: Command): Command {
         .choices(TRANSPORTS)
         .default('ivshmem'),
     )
-    .option('--size <size>', 'memory for pages, a power of two from 1M to 4G', size, 512 * 2 ** 20)
+    .option(
+      '--size <size>',
+      'memory for pages, a power of two from 1M to 4G (default: what --quota needs, or 512M)',
+      size,
+    )
     .option('--quota <pages>', 'most pages held (default: all of --size)', integer(0, 2 ** 20))
     .option('--policy <name>', 'accept, refuse-every=N or refuse-duplicates', policy, 'accept')
     .option('--shm-dir <dir>', 'a tmpfs folder for the memory (default: a nameless memfd)')
-    .option('--spin <us>', 'microseconds the store looks before it sleeps', integer(0, 1e6), 100);
+    .option('--spin <us>', 'microseconds the store looks before it sleeps', integer(0, 1e6), 100)
+    .option(
+      '--hang <ms>',
+      'replace a store that gives no sign of life for so long; 0: never',
+      integer(0, 3_600_000),
+      5000,
+    );
 }
 
 /** All options of a command that boots a guest with a store beside it. */
@@ -134,9 +145,10 @@ export function addBootOptions(command: Command, defaults = { mem: 256 }): Comma
 export function storeOptions(flags: StoreFlags): NonNullable<GuestOptions['store']> {
   return {
     transport: flags.transport,
-    regionBytes: flags.size,
     policy: flags.policy,
     spinMicros: flags.spin,
+    hangMs: flags.hang,
+    ...(flags.size === undefined ? {} : { regionBytes: flags.size }),
     ...(flags.quota === undefined ? {} : { quotaPages: flags.quota }),
     ...(flags.shmDir === undefined ? {} : { shmDir: flags.shmDir }),
   };

@@ -6,6 +6,7 @@
  * whatever does not fit together.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { any, type Checks, checkOptions, truth, whole } from '../option-check.js';
 import type { StoreStats } from '../session/messages.js';
 import type { GuestCounters } from './counters.js';
 import type { Guest } from './guest.js';
@@ -93,6 +94,15 @@ async function settle(guest: Guest): Promise<Sides> {
   }
 }
 
+const CHECKS: Checks<FileStormOptions> = {
+  mib: whole(1),
+  passes: whole(1),
+  files: whole(1),
+  dropCaches: truth,
+  timeoutMs: whole(1),
+  signal: any,
+};
+
 function command(options: FileStormOptions): string {
   const words = ['filestorm --dir /data --json', '--mib', options.mib, '--passes', options.passes];
   words.push('--files', options.files ?? 16);
@@ -102,12 +112,13 @@ function command(options: FileStormOptions): string {
 
 /**
  * Runs a file storm in a guest with a file system on /data, and reports.
- * @throws what `execWatched` throws
+ * @throws TmemError (OPTION_INVALID), and what `execWatched` throws
  */
 export async function runFileStorm(
   guest: Guest,
   options: FileStormOptions,
 ): Promise<FileStormReport> {
+  checkOptions('runFileStorm', options, CHECKS);
   const { stdout, stderr, code } = await execWatched(guest, command(options), {
     timeoutMs: options.timeoutMs,
     ...(options.signal === undefined ? {} : { signal: options.signal }),

@@ -27,6 +27,7 @@ import { makeAssets } from './assets.js';
 import { COUNTERS_COMMAND, type GuestCounters, readCounters } from './counters.js';
 import { DATA_MODULES, makeDataDisk, mountCommand } from './data-disk.js';
 import { chooseFrontEnds, type FrontEnd, type FrontEndChoice, hookArguments } from './front-end.js';
+import { checkGuestOptions } from './guest-options-check.js';
 import { type GuestMachineOptions, guestCommand, guestMachineSpec } from './machine.js';
 import { defaultCacheDir, RunDir } from './paths.js';
 import { SWAP_MODULES, type SwapKind, type SwapPlan, swapCommands } from './swap.js';
@@ -119,6 +120,7 @@ function makeDisks(directory: string, sizesMib: readonly number[]): string[] {
 }
 
 async function plan(options: GuestOptions, lifetime: Lifetime): Promise<Plan> {
+  checkGuestOptions(options);
   const say = options.progress ?? (() => {});
   const kind = options.swap ?? 'tmem';
   const disksMib = options.swapDisksMib ?? DEFAULT_SWAP_DISKS_MIB;
@@ -212,8 +214,8 @@ async function addressFor(
 
 /**
  * Boots a guest and sets its swap up.
- * @throws TmemError (GUEST_BOOT_TIMEOUT, GUEST_VANISHED, GUEST_SETUP_FAILED, ACCEL_UNAVAILABLE,
- *   RUN_DIR_UNUSABLE), ImagesError, MachineLaunchError, the server's errors, or the signal's reason
+ * @throws TmemError (OPTION_INVALID, GUEST_BOOT_TIMEOUT, GUEST_VANISHED, GUEST_SETUP_FAILED,
+ *   ACCEL_UNAVAILABLE, RUN_DIR_UNUSABLE), ImagesError, MachineLaunchError, the server's errors, or the signal's reason
  */
 export async function bootGuest(options: GuestOptions = {}): Promise<Guest> {
   const lifetime = new Lifetime();

@@ -5,6 +5,7 @@
  * kernel, module and store each counted, and says in `problems` whatever does not fit together.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { any, type Checks, called, checkOptions, listOf, text, whole } from '../option-check.js';
 import type { StoreStats } from '../session/messages.js';
 import type { Transport } from '../transport/transports.js';
 import type { GuestCounters } from './counters.js';
@@ -134,6 +135,16 @@ function counterProblems(
   return problems;
 }
 
+const CHECKS: Checks<StormOptions> = {
+  mib: whole(1),
+  passes: whole(1),
+  processes: whole(1),
+  extra: listOf(text),
+  timeoutMs: whole(1),
+  signal: any,
+  onProgress: called,
+};
+
 function command(options: StormOptions): string {
   const words = ['storm', '--mib', options.mib, '--passes', options.passes];
   words.push('--procs', options.processes ?? 1, ...(options.extra ?? []), '--progress', '--json');
@@ -198,9 +209,10 @@ async function settledCounters(
 
 /**
  * Runs a storm in a guest that has its swap set up, and reports.
- * @throws what `execWatched` throws
+ * @throws TmemError (OPTION_INVALID), and what `execWatched` throws
  */
 export async function runStorm(guest: Guest, options: StormOptions): Promise<StormReport> {
+  checkOptions('runStorm', options, CHECKS);
   const start = performance.now();
   const [result, failure] = await runWorkload(guest, options);
   const storm = (performance.now() - start) / 1000;

@@ -4,6 +4,7 @@
  * A refusal is always allowed: the page then goes to the guest's swap device. A policy that may
  * refuse rules out posted puts, whose promise is that a credit is as good as the page.
  */
+import { TmemError } from '../errors.js';
 
 /** What a policy is told of a put. */
 export interface PutRequest {
@@ -23,10 +24,14 @@ export interface PutPolicy {
 /** Takes every put that there is room for. */
 export const acceptAll: PutPolicy = { name: 'accept', acceptsAll: true, admits: () => true };
 
-/** Refuses the nth, 2nth, ... put: `n` from 1 (every put) up. */
+/**
+ * Refuses the nth, 2nth, ... put: `n` from 1 (every put) up.
+ * @throws TmemError (OPTION_INVALID)
+ */
 export function refuseEveryNth(n: number): PutPolicy {
-  if (!Number.isInteger(n) || n < 1)
-    throw new RangeError(`refuse every ${n}th put: n is from 1 up`);
+  if (!Number.isSafeInteger(n) || n < 1) {
+    throw new TmemError('OPTION_INVALID', `refuse every ${n}th put: n is a whole number from 1 up`);
+  }
   let count = 0;
   return {
     name: `refuse-every=${n}`,

@@ -98,3 +98,26 @@ export function computeGeometry(options: GeometryOptions): Geometry {
     slotCount,
   };
 }
+
+/**
+ * The smallest region with room for so many pages; the largest there is where none has.
+ * @throws GeometryError (GEOMETRY_INVALID)
+ */
+export function regionBytesFor(
+  pages: number,
+  queues: Omit<GeometryOptions, 'regionBytes'> = {},
+): number {
+  let regionBytes = REGION_BYTES_MIN;
+  while (regionBytes < REGION_BYTES_MAX && slotsIn(regionBytes, queues) < pages) regionBytes *= 2;
+  return regionBytes;
+}
+
+function slotsIn(regionBytes: number, queues: Omit<GeometryOptions, 'regionBytes'>): number {
+  try {
+    return computeGeometry({ ...queues, regionBytes }).slotCount;
+  } catch (error) {
+    // So small that it has no room for the queues; what else is wrong shows with the largest, too.
+    if (error instanceof GeometryError && regionBytes < REGION_BYTES_MAX) return -1;
+    throw error;
+  }
+}

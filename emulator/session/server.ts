@@ -10,12 +10,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { formatOption } from '@qemu-tmem/qmp';
 import { Lifetime } from '../lifetime.js';
 import { needDescriptors } from '../native/descriptors.js';
+import { any, type Checks, called, checkOptions, oneOf, text, whole } from '../option-check.js';
 import { type PolicySpec, parsePolicy } from '../policy/put-policy.js';
-import { computeGeometry, type Geometry } from '../protocol/geometry.js';
-import { checkQuota } from '../store/quota.js';
+import { computeGeometry, type Geometry, regionBytesFor } from '../protocol/geometry.js';
+import { checkQuota, isQuota, QUOTA } from '../store/quota.js';
 import { listenIvshmem } from '../transport/ivshmem-server.js';
 import { type ClientEvents, SocketServer } from '../transport/socket-server.js';
-import { storeDevices, type Transport } from '../transport/transports.js';
+import { storeDevices, TRANSPORTS, type Transport } from '../transport/transports.js';
 import { HostLife, type HostLifeOptions } from './host-life.js';
 import { LineLimit } from './line-limit.js';
 import type { StoreStats } from './messages.js';
@@ -32,8 +33,9 @@ export interface TmemServerOptions {
   readonly transport?: Transport;
   /**
    * Bytes of memory for pages (shared with the guest over ivshmem), a power of two from 1 MiB to
-   * 4 GiB; default 512 MiB. Used as pages come, unless the system forbids to promise more memory
-   * than it has (vm.overcommit_memory=2).
+   * 4 GiB; default: what `quotaPages` needs, 512 MiB where there is no quota. A guest can touch all
+   * of it, whatever the quota is. Used as pages come, unless the system forbids to promise more
+   * memory than it has (vm.overcommit_memory=2).
    */
   readonly regionBytes?: number;
   /** A tmpfs directory for the memory; default: a nameless memfd. */
@@ -73,6 +75,39 @@ const RENEW_MS = 200;
 /** For a request to wait for that. */
 const RENEW_MS_MAX = 2000;
 
+const CHECKS: Checks<TmemServerOptions> = {
+  socketPath: text,
+  transport: oneOf(TRANSPORTS),
+  // These three say GEOMETRY_INVALID.
+  regionBytes: any,
+  queueCount: any,
+  queueEntries: any,
+  shmDir: text,
+  quotaPages: (pages) => (isQuota(pages) ? undefined : QUOTA),
+  policy: text,
+  spinMicros: whole(0, 1_000_000),
+  hangMs: whole(0, 3_600_000),
+  onEvent: called,
+};
+
+/**
+ * Checks the options. How they lay the memory out: as a quota needs it unless a size is given.
+ * @throws TmemError (OPTION_INVALID), GeometryError
+ */
+function geometryOf(options: TmemServerOptions): Geometry {
+  checkOptions('TmemServer.start', options, CHECKS);
+  const queues = {
+    queueCount: options.queueCount ?? DEFAULT_QUEUE_COUNT,
+    queueEntries: options.queueEntries ?? DEFAULT_QUEUE_ENTRIES,
+  };
+  const { quotaPages = Number.POSITIVE_INFINITY } = options;
+  const needed =
+    quotaPages === Number.POSITIVE_INFINITY
+      ? DEFAULT_REGION_BYTES
+      : regionBytesFor(quotaPages, queues);
+  return computeGeometry({ ...queues, regionBytes: options.regionBytes ?? needed });
+}
+
 export class TmemServer implements AsyncDisposable {
   readonly socketPath: string;
   readonly transport: Transport;
@@ -94,11 +129,11 @@ export class TmemServer implements AsyncDisposable {
   #hangUp: () => void = () => {};
   #last: StoreStats | undefined;
 
-  private constructor(options: TmemServerOptions, vectors: number) {
+  private constructor(options: TmemServerOptions, { queueCount, regionBytes }: Geometry) {
     this.socketPath = options.socketPath;
     this.transport = options.transport ?? 'ivshmem';
-    this.vectors = vectors;
-    this.regionBytes = options.regionBytes ?? DEFAULT_REGION_BYTES;
+    this.vectors = queueCount;
+    this.regionBytes = regionBytes;
     this.#onEvent = options.onEvent ?? (() => {});
     this.#guestLines = new LineLimit(this.#onEvent);
     this.#cleanup.defer(() => this.#guestLines.tellLeftOut());
@@ -106,17 +141,14 @@ export class TmemServer implements AsyncDisposable {
 
   /**
    * Starts to serve. When this returns, QEMU may be started.
-   * @throws GeometryError, RegionError, SocketServerError, PolicyError, DescriptorLimitError
+   * @throws TmemError (OPTION_INVALID), GeometryError, RegionError, SocketServerError, PolicyError,
+   *   DescriptorLimitError
    */
   static async start(options: TmemServerOptions): Promise<TmemServer> {
-    const geometry = computeGeometry({
-      regionBytes: options.regionBytes ?? DEFAULT_REGION_BYTES,
-      queueCount: options.queueCount ?? DEFAULT_QUEUE_COUNT,
-      queueEntries: options.queueEntries ?? DEFAULT_QUEUE_ENTRIES,
-    });
+    const geometry = geometryOf(options);
     parsePolicy(options.policy ?? 'accept');
     needDescriptors(OWN_DESCRIPTORS + geometry.queueCount, 'a store');
-    const server = new TmemServer(options, geometry.queueCount);
+    const server = new TmemServer(options, geometry);
     try {
       await server.#start(options, geometry);
       return server;

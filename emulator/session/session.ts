@@ -265,10 +265,11 @@ export class Session {
 
   /**
    * An old life of the guest ended and, unless `epoch` is 0, a new one began: nothing is carried
-   * over.
+   * over, and what its pages took is given back.
    */
   #beginSession(epoch: number): void {
     this.#forgetGuest();
+    this.#options.region.giveBackSlots(this.#geometry.slotPage);
     for (let queue = 0; queue < this.#heads.length; queue += 1) this.#publishHead(queue);
     Atomics.store(this.#words, header.credit_tail, 0);
     const features = Atomics.load(this.#words, header.guest_features) & this.#features();

@@ -104,7 +104,7 @@ describe('PageQuota', () => {
     for (const bad of [-1, Number.NaN]) {
       expect(() => {
         quota.limit = bad;
-      }).toThrow(RangeError);
+      }).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }));
     }
     expect(quota.limit).toBe(5);
   });
@@ -150,6 +150,9 @@ describe('put policies', () => {
     for (const name of ['accept', 'refuse-every=7', 'refuse-duplicates']) {
       expect(parsePolicy(name).name).toBe(name);
     }
-    for (const n of [0, -1, 0.5, Number.NaN]) expect(() => refuseEveryNth(n)).toThrow(RangeError);
+    for (const n of [0, -1, 0.5, Number.NaN]) {
+      const invalid = expect.objectContaining({ code: 'OPTION_INVALID' });
+      expect(() => refuseEveryNth(n)).toThrow(invalid);
+    }
   });
 });

@@ -7,15 +7,17 @@
  */
 import { TmemError } from '../errors.js';
 
+/** What a quota must be. */
+export const QUOTA = 'a whole number from 0 up, or Infinity for none';
+
+export function isQuota(pages: unknown): boolean {
+  return pages === Number.POSITIVE_INFINITY || (Number.isSafeInteger(pages) && Number(pages) >= 0);
+}
+
 /** @throws TmemError (OPTION_INVALID) */
 export function checkQuota(pages: number): number {
-  if (pages === Number.POSITIVE_INFINITY || (Number.isSafeInteger(pages) && pages >= 0)) {
-    return pages;
-  }
-  throw new TmemError(
-    'OPTION_INVALID',
-    `a quota of ${pages} pages: it must be a whole number from 0 up, or Infinity for none`,
-  );
+  if (isQuota(pages)) return pages;
+  throw new TmemError('OPTION_INVALID', `a quota of ${pages} pages: it must be ${QUOTA}`);
 }
 
 export class PageQuota {

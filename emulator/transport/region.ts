@@ -2,11 +2,14 @@
  * The memory that host and guest share, seen from the host.
  *
  * Whoever holds a SharedRegion reads each word of the guest's once, into a local, and checks the
- * local: the guest may write at any moment. The file behind it is a nameless memfd, or a file in a
- * directory of the user's choice that is unlinked at once; either way nothing is left behind. The
+ * local: the guest may write at any moment. The file behind it is a nameless memfd, or a nameless file
+ * in a directory of the user's choice; either way nothing is left behind. A memfd keeps its size for
+ * ever; a file of a directory can be cut shorter by whoever is given it, and a process that touches
+ * what is gone dies of SIGBUS. So none but a store maps it, and the store is its guest's own. The
  * RegionFile owns the descriptor, a SharedRegion owns its own mapping of it.
  */
-import { closeSync, fstatSync, openSync, readFileSync, unlinkSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { closeSync, constants, fstatSync, openSync, readFileSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   closeFd,
@@ -52,7 +55,7 @@ export class RegionFile implements Disposable {
    * @throws RegionError (SHM_FULL, SHM_UNUSABLE)
    */
   static create(bytes: number, directory?: string, isReserved = false): RegionFile {
-    const fd = directory === undefined ? memfdCreate('tmem') : openUnlinked(directory);
+    const fd = directory === undefined ? memfdCreate('tmem') : openNameless(directory);
     try {
       truncate(fd, bytes);
       if (isReserved || directory !== undefined || isOvercommitForbidden()) reserve(fd, bytes);
@@ -89,17 +92,38 @@ function isOvercommitForbidden(): boolean {
 /** The unit of st_blocks (stat(2)). */
 const STAT_BLOCK_BYTES = 512;
 
+/** open(2), of Linux on x86-64; Node has no name for it. */
+const O_TMPFILE = 0o20000000 | constants.O_DIRECTORY;
+/** What a file system without O_TMPFILE answers, and a kernel. */
+const NO_TMPFILE = ['EOPNOTSUPP', 'EISDIR', 'EINVAL'];
+
+function openNameless(directory: string): number {
+  try {
+    return openSync(directory, O_TMPFILE | constants.O_RDWR, 0o600);
+  } catch (error) {
+    if (NO_TMPFILE.includes((error as NodeJS.ErrnoException).code ?? '')) {
+      return openUnlinked(directory);
+    }
+    throw unusable(directory, error);
+  }
+}
+
+function unusable(directory: string, error: unknown): RegionError {
+  return new RegionError(
+    'SHM_UNUSABLE',
+    `cannot make a file in ${directory}: ${(error as Error).message}; choose another --shm-dir`,
+    error,
+  );
+}
+
+/** With a name that nobody can foresee, for a moment. */
 function openUnlinked(directory: string): number {
-  const path = join(directory, `tmem-${process.pid}-${Date.now().toString(36)}`);
+  const path = join(directory, `tmem-${randomBytes(12).toString('hex')}`);
   let fd: number;
   try {
     fd = openSync(path, 'wx+', 0o600);
   } catch (error) {
-    throw new RegionError(
-      'SHM_UNUSABLE',
-      `cannot make a file in ${directory}: ${(error as Error).message}; choose another --shm-dir`,
-      error,
-    );
+    throw unusable(directory, error);
   }
   try {
     unlinkSync(path);
@@ -158,6 +182,14 @@ export class SharedRegion implements Disposable {
   /** Copies a page into slot `slot` of an arena that starts at page `firstPage`. */
   copyPageIn(firstPage: number, slot: number, from: Uint8Array): void {
     this.#bytes.set(from.subarray(0, PAGE_BYTES), (firstPage + slot) * PAGE_BYTES);
+  }
+
+  /**
+   * Gives the memory of all slots of an arena that starts at page `firstPage` back to the system, if
+   * its room was not reserved. What is in it is gone then, wherever it was.
+   */
+  giveBackSlots(firstPage: number): void {
+    if (this.#mapping !== undefined && this.#sparse) discard(this.#mapping, firstPage * PAGE_BYTES);
   }
 
   /** Zeroes every byte; memory whose room was not reserved goes back to the system. */

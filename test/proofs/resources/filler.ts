@@ -33,6 +33,7 @@ export class Filler implements Disposable {
   /** Number of the put whose page each index has; 0: none. */
   readonly #kept: Int32Array;
   readonly #pool: number;
+  #isGone = false;
   puts = 0;
   /** Pages that were not those put, or were gone from a pool that keeps them. */
   wrong = 0;
@@ -64,9 +65,14 @@ export class Filler implements Disposable {
     return this.#guest.header.slotPage * PAGE_BYTES;
   }
 
-  /** What the system has given for the region; also after the machine is gone. */
+  /** What the system has given for the region. */
   get memoryBytes(): number {
     return fstatSync(this.#memory).blocks * BLOCK_BYTES;
+  }
+
+  /** By which the system tells the region's file from others. */
+  get inode(): number {
+    return fstatSync(this.#memory).ino;
   }
 
   /** Puts so many pages, each at the next index. @returns how many were taken */
@@ -108,12 +114,10 @@ export class Filler implements Disposable {
   }
 
   /** Goes, as a machine that ends. */
-  disconnect(): void {
-    this.#client[Symbol.dispose]();
-  }
-
   [Symbol.dispose](): void {
-    this.disconnect();
+    if (this.#isGone) return;
+    this.#isGone = true;
+    this.#client[Symbol.dispose]();
     this.#region[Symbol.dispose]();
     closeSync(this.#memory);
   }

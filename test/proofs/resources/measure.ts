@@ -2,7 +2,7 @@
  * What processes take of the machine, as the kernel counts it (proc(5)). A process that has gone
  * takes nothing.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 
 export interface Usage {
   /** Memory of its own: neither files nor what it shares. */
@@ -38,6 +38,19 @@ export function usageOfAll(pids: readonly number[]): Usage {
     }),
     NOTHING,
   );
+}
+
+/** Whether a process has a file open or mapped; one that has gone has not. */
+export function hasFile(pid: number, inode: number): boolean {
+  try {
+    if (readFileSync(`/proc/${pid}/maps`, 'utf8').includes(` ${inode} /`)) return true;
+    const folder = `/proc/${pid}/fd`;
+    return readdirSync(folder).some((fd) => {
+      return statSync(`${folder}/${fd}`, { throwIfNoEntry: false })?.ino === inode;
+    });
+  } catch {
+    return false;
+  }
 }
 
 export function mib(bytes: number): string {

@@ -3,7 +3,8 @@
  * takes beyond that is a constant. A quota that is met is a refusal, and no page is lost by it.
  *
  * Slots are used again in the order in which they were freed, the last first, so the memory for
- * pages is at most what the largest quota so far allows. It goes back when the machine does.
+ * pages is at most what the largest quota so far allows, of a guest that writes only where it may.
+ * No process of the host's keeps it once the machine has gone.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { RunDir } from '../../../emulator/guest/paths.js';
@@ -12,7 +13,7 @@ import { PAGE_BYTES } from '../../../emulator/protocol/layout.js';
 import { TmemServer } from '../../../emulator/session/server.js';
 import { count, type Proof, type ProofResult, type ProofRun } from '../proof.js';
 import { Filler } from './filler.js';
-import { mib, usageOfAll } from './measure.js';
+import { hasFile, mib, usageOfAll } from './measure.js';
 
 /** What stores and their supervisor, which this process is, may take more than in the beginning. */
 const OWN_BYTES_MAX = 64 * 2 ** 20;
@@ -97,13 +98,14 @@ class QuotaRun {
   }
 }
 
-/** The memory comes back once the machine has gone. */
-async function awaitCleared(filler: Filler): Promise<number> {
+/** The memory comes back once the machine has gone. @returns processes that hold it all the same */
+async function awaitCleared(server: TmemServer, inode: number): Promise<number[]> {
   const deadline = performance.now() + CLEARED_MS_MAX;
-  while (filler.memoryBytes > filler.headBytes && performance.now() < deadline) {
+  for (;;) {
+    const holders = [process.pid, ...server.storePids].filter((pid) => hasFile(pid, inode));
+    if (holders.length === 0 || performance.now() > deadline) return holders;
     await delay(LOOK_MS);
   }
-  return filler.memoryBytes;
 }
 
 interface PoolOutcome {
@@ -128,13 +130,13 @@ async function provePool(run: ProofRun, isPersistent: boolean): Promise<PoolOutc
     await steps.step(step);
   }
   filler.flush(Number.POSITIVE_INFINITY);
-  const keptBytes = filler.memoryBytes;
-  filler.disconnect();
-  const clearedBytes = await awaitCleared(filler);
+  const { inode, memoryBytes } = filler;
+  filler[Symbol.dispose]();
+  const holders = await awaitCleared(server, inode);
   const problems = [...steps.problems];
   if (filler.wrong > 0) problems.push(`${filler.wrong} pages were wrong or gone`);
-  if (clearedBytes > filler.headBytes) {
-    problems.push(`${mib(clearedBytes)} of ${mib(keptBytes)} were kept after the machine`);
+  if (holders.length > 0) {
+    problems.push(`${mib(memoryBytes)} were kept after the machine by ${holders.length} processes`);
   }
   const { puts, wrong } = filler;
   const kind = isPersistent ? 'swap' : 'cache';
