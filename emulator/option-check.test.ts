@@ -30,6 +30,7 @@ describe('a store', () => {
     ['spinMicros', Number.POSITIVE_INFINITY],
     ['hangMs', -1],
     ['hangMs', 0.5],
+    ['hangMs', 99],
     ['transport', 'pigeon'],
     ['socketPath', ''],
     ['socketPath', 'a\0b'],

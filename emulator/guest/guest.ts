@@ -98,9 +98,15 @@ const CONSOLE_LINES = 20;
 /** A panic's reason stands above its registers and call trace. */
 const PANIC_LINES = 200;
 const VANISH_MS_MAX = 2000;
-/** For a guest that is alive to say which life it is in, and between two questions. */
-const LIFE_MS_MAX = 2000;
+/**
+ * For a guest that is asked which life it is in, and one that is greeted, to answer, the first time. A
+ * question that the life which ends has taken in is answered by nobody: it is asked again, each
+ * time for twice as long, so that a slow guest has the time that it needs.
+ */
+const LIFE_MS = 2000;
 const LIFE_LOOK_MS = 50;
+/** A name for the life that a kernel is in. */
+const LIFE_COMMAND = 'cat /proc/sys/kernel/random/boot_id';
 
 /** What a guest is made of, before QEMU runs. */
 interface Plan {
@@ -409,32 +415,55 @@ export class Guest implements AsyncDisposable {
    * @throws TmemError (GUEST_BOOT_TIMEOUT, GUEST_VANISHED)
    */
   async beginAgain(command?: string): Promise<void> {
-    const ended = await this.#life();
+    const ended = (await this.exec(LIFE_COMMAND, { timeoutMs: this.#bootTimeoutMs })).stdout;
     const deadline = performance.now() + this.#bootTimeoutMs;
     await this.qmp.execute('set-action', { reboot: 'reset' });
     if (command === undefined) await this.qmp.execute('system_reset');
     else this.#agent.spawn(command);
+    let patienceMs = LIFE_MS;
     for (;;) {
-      const life = await this.#life().catch(() => undefined);
+      const leftMs = Math.ceil(deadline - performance.now());
+      const life = await this.#life(Math.min(patienceMs, Math.max(leftMs, LIFE_LOOK_MS)));
       if (life !== undefined && life !== ended) break;
-      const bootTimeoutMs = Math.ceil(deadline - performance.now());
-      if (bootTimeoutMs <= 0) throw new TmemError('GUEST_BOOT_TIMEOUT', 'no other life began');
-      if (life === ended) {
-        await delay(LIFE_LOOK_MS);
-        continue;
-      }
+      if (leftMs <= 0) throw this.#noOtherLife();
+      if (life === ended) await delay(LIFE_LOOK_MS);
       // The next life's agent answers nobody who has not greeted it.
-      await this.#agent.close();
-      this.#agent = await connectAgent(this.machine, this.#machineOptions, { bootTimeoutMs });
+      else await this.#greet(Math.min(patienceMs, leftMs));
+      if (life === undefined) patienceMs *= 2;
     }
     // From here on a panic ends the machine again.
     await this.qmp.execute('set-action', { reboot: 'shutdown' });
   }
 
-  /** A name for the life that the guest is in. */
-  async #life(): Promise<string> {
-    const command = 'cat /proc/sys/kernel/random/boot_id';
-    return (await this.#agent.exec(command, { timeoutMs: LIFE_MS_MAX })).stdout;
+  #noOtherLife(): TmemError {
+    return new TmemError(
+      'GUEST_BOOT_TIMEOUT',
+      `no other life of the guest's began within ${this.#bootTimeoutMs / 1000} s; give ` +
+        `--boot-timeout more, or see what its console says:\n${this.consoleTail(CONSOLE_LINES)}`,
+    );
+  }
+
+  /**
+   * Connects to the agent anew, if it answers in time.
+   * @throws TmemError (GUEST_VANISHED)
+   */
+  async #greet(timeoutMs: number): Promise<void> {
+    await this.#agent.close();
+    try {
+      const options = { bootTimeoutMs: timeoutMs };
+      this.#agent = await connectAgent(this.machine, this.#machineOptions, options);
+    } catch (error) {
+      if (codeOf(error) !== 'GUEST_BOOT_TIMEOUT') throw error;
+    }
+  }
+
+  /** A name for the life that the guest is in; undefined when nobody says so in time. */
+  async #life(timeoutMs: number): Promise<string | undefined> {
+    try {
+      return (await this.#agent.exec(LIFE_COMMAND, { timeoutMs })).stdout;
+    } catch {
+      return undefined;
+    }
   }
 
   /** The last lines of the guest's console. */

@@ -28,8 +28,11 @@ export function newEpoch(): number {
 /** For a store to end after its machine; it may have words of it left to say. */
 const LEAVE_MS_MAX = 1000;
 
-type SetupOptions = Pick<StoreSetup, 'transport' | 'policy' | 'quotaPages' | 'spinMicros'>;
-type ProcessOptions = Pick<StoreProcessOptions, 'spare' | 'hangMs' | 'onMessage' | 'onEvent'>;
+type SetupOptions = Pick<
+  StoreSetup,
+  'transport' | 'policy' | 'quotaPages' | 'spinMicros' | 'hangMs'
+>;
+type ProcessOptions = Pick<StoreProcessOptions, 'spare' | 'onMessage' | 'onEvent'>;
 
 export interface HostLifeOptions extends SetupOptions, ProcessOptions {
   readonly geometry: Geometry;
@@ -74,12 +77,13 @@ export class HostLife implements AsyncDisposable {
       this.#record.counters.set(legacy.counters);
       this.#record.refuse = legacy.refuse;
     }
-    const { transport, policy, quotaPages, spinMicros } = options;
+    const { transport, policy, quotaPages, spinMicros, hangMs } = options;
     this.#setup = {
       transport,
       policy,
       quotaPages,
       spinMicros,
+      hangMs,
       regionFd: region.fd,
       regionBytes,
       stateFd: state.fd,
@@ -106,14 +110,13 @@ export class HostLife implements AsyncDisposable {
     }
   }
 
-  async #start({ spare, hangMs, onMessage, onEvent }: ProcessOptions): Promise<void> {
+  async #start({ spare, onMessage, onEvent }: ProcessOptions): Promise<void> {
     const { regionFd } = this.#setup;
     this.#store = this.#lifetime.use(
       await StoreProcess.start({
         setup: this.#setup,
         record: this.#record,
         spare,
-        hangMs,
         onMessage,
         onEvent,
         sayDown: () => sayDown(regionFd),

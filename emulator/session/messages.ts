@@ -35,6 +35,8 @@ export interface StoreSetup {
   readonly hostEpoch: number;
   /** How long the store looks for work before it sleeps, in microseconds. */
   readonly spinMicros: number;
+  /** Milliseconds without a turn of its loop after which it is taken to hang; 0: never. */
+  readonly hangMs: number;
 }
 
 export type StoreRequest =

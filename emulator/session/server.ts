@@ -51,8 +51,8 @@ export interface TmemServerOptions {
   /** How long the store looks for work before it sleeps, in microseconds; default 100. */
   readonly spinMicros?: number;
   /**
-   * Milliseconds without a sign of life after which a store is killed and another takes over; 0:
-   * never. Default 5000. Time that it waits for a CPU does not count.
+   * Milliseconds without a sign of life, from 100 up, after which a store is killed and another
+   * takes over; 0: never. Default 5000. Time that it waits for a CPU does not count.
    */
   readonly hangMs?: number;
   /**
@@ -68,6 +68,8 @@ const DEFAULT_QUEUE_ENTRIES = 1024;
 const DEFAULT_SPIN_MICROS = 100;
 /** Memory, eventfds, socket and client, two processes of the store: all but an eventfd a queue. */
 const OWN_DESCRIPTORS = 8 + 2 * FORK_DESCRIPTORS;
+/** Less says nothing: a store turns as often as a busy machine lets it. */
+const HANG_MS_MIN = 100;
 /** A starved store is not one that hangs (watch.ts), so this need not be long. */
 const DEFAULT_HANG_MS = 5000;
 /** Until it is tried again to make what the next machine needs. */
@@ -86,7 +88,7 @@ const CHECKS: Checks<TmemServerOptions> = {
   quotaPages: (pages) => (isQuota(pages) ? undefined : QUOTA),
   policy: text,
   spinMicros: whole(0, 1_000_000),
-  hangMs: whole(0, 3_600_000),
+  hangMs: (ms) => (ms === 0 ? undefined : whole(HANG_MS_MIN, 3_600_000)(ms)),
   onEvent: called,
 };
 

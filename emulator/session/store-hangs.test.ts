@@ -79,6 +79,15 @@ describe('a store that hangs', { timeout: 90_000 }, () => {
     expect(await server.stats()).toMatchObject({ takeovers: 1, pagesUsed: 20 });
   });
 
+  it('is not one that has nothing to do', async () => {
+    const { server, events } = await serve({ hangMs: 300 });
+    await machine(server);
+    const pid = server.storePid;
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    expect(server.storePid).toBe(pid);
+    expect(events).toHaveLength(1);
+  });
+
   it('is left alone where that is asked for', async () => {
     const { server, events } = await serve({ hangMs: 0 });
     await machine(server);

@@ -60,8 +60,6 @@ export interface StoreProcessOptions {
   /** That of the setup's state file; goes on from store to store. */
   readonly record: SessionRecord;
   readonly spare: SpareStore;
-  /** Milliseconds without a sign of life after which a store is replaced; 0: never. */
-  readonly hangMs: number;
   readonly onMessage: (message: { linkEnded: true } | { fault: string }) => void;
   readonly onEvent: (line: string) => void;
   /** Says in the shared header that nobody serves; must not fail, whatever became of the memory. */
@@ -144,9 +142,9 @@ export class StoreProcess implements AsyncDisposable {
 
   /** A store that hangs is killed, and so replaced. */
   #watchOver(child: StoreChild): void {
-    const { hangMs, record, onEvent } = this.#options;
+    const { record, onEvent } = this.#options;
     this.#watch = new Watch({
-      hangMs,
+      hangMs: this.#setup.hangMs,
       turns: () => record.turns,
       use: () => (child.pid === undefined ? undefined : threadUse(child.pid, record.thread)),
       onHang: (how) => {

@@ -35,6 +35,8 @@ const NAP_MICROS = 100;
 const NAP_QUIET_MICROS = 5000;
 /** A sleep this long ends by itself, so that even a lost doorbell costs no more than this. */
 const SLEEP_MICROS_MAX = 1_000_000;
+/** Turns that it makes, with nothing to do, in the time after which it would be taken to hang. */
+const TURNS_MIN = 4;
 
 /** Enough for V8 to compile the loops over slots; found by trial. */
 const WARM_SLOTS = 1024;
@@ -163,12 +165,18 @@ class StoreThread {
     }
   }
 
+  get #sleepMicros(): number {
+    const { hangMs } = this.#setup;
+    if (hangMs === 0) return SLEEP_MICROS_MAX;
+    return Math.min(SLEEP_MICROS_MAX, (hangMs * 1000) / TURNS_MIN);
+  }
+
   #sleep(): void {
     this.#session.announceSleep();
     if (this.#link !== undefined) this.#poll.replace(2, this.#link.fd, this.#link.isBlocked);
     if (!this.#session.hasWork()) {
       this.#counters[Count.sleeps]! += 1;
-      this.#poll.wait(SLEEP_MICROS_MAX);
+      this.#poll.wait(this.#sleepMicros);
     } else {
       this.#poll.wait(0);
     }

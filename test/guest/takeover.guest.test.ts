@@ -1,6 +1,6 @@
 /**
  * The store is killed again and again while a real guest swaps: another one takes over, no page is
- * lost or old, and whatever is put meanwhile goes to the disk.
+ * lost or old, and whatever is put meanwhile goes to the disk. So it is when the store only hangs.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { bootGuest, type Guest, runStorm } from 'qemu-tmem';
@@ -8,6 +8,8 @@ import { describe, expect, it } from 'vitest';
 
 const STORM_MS_MAX = 240_000;
 const KILLS_MIN = 5;
+const STOPS = 3;
+const HANG_MS = 500;
 /** So that a guest gets somewhere on a machine on which a store takes its time to start. */
 const KILLS_MAX = 40;
 
@@ -57,3 +59,41 @@ describe.each([
     expect(events.filter((line) => line.includes('another took over')).length).toBeGreaterThan(2);
   });
 });
+
+/** Stops each store some time after it began to serve, so often. */
+async function stopStores(guest: Guest, times: number): Promise<void> {
+  const stopped = new Set<number>();
+  while (stopped.size < times) {
+    await delay(200);
+    const pid = guest.store?.storePid;
+    if (pid === undefined || stopped.has(pid)) continue;
+    process.kill(pid, 'SIGSTOP');
+    stopped.add(pid);
+  }
+}
+
+it.each([
+  ['ivshmem', ANSWERED],
+  ['virtio-serial', []],
+] as const)(
+  'stores that hang are taken over from, over %s',
+  async (transport, moduleParameters) => {
+    const events: string[] = [];
+    await using guest = await bootGuest({
+      memoryMib: 128,
+      accel: 'tcg',
+      moduleParameters,
+      store: { transport, hangMs: HANG_MS, onEvent: (line) => events.push(line) },
+    });
+    const stopping = stopStores(guest, STOPS);
+    const storm = { mib: 24, passes: 2, extra: ['--pageout'], timeoutMs: STORM_MS_MAX };
+    let report = await runStorm(guest, storm);
+    while (report.ok && report.host!.takeovers < STOPS) report = await runStorm(guest, storm);
+    await stopping;
+    expect(report.problems).toEqual([]);
+    expect(report.pagesWrong).toBe(0);
+    expect(report.pagesVerified).toBeGreaterThan(5000);
+    const hangs = events.filter((line) => line === 'the store hangs (it is stopped) and is killed');
+    expect(hangs).toHaveLength(STOPS);
+  },
+);
