@@ -1,6 +1,6 @@
 /**
- * What the options of a guest must be, where nothing else looks at them before the boot: the same as on
- * the command line.
+ * What the options of a guest must be, where nothing else looks at them before the boot: the same
+ * as on the command line.
  */
 import { called, checkSome, listOf, oneOf, text, whole } from '../option-check.js';
 import type { GuestOptions } from './guest.js';

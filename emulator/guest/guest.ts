@@ -99,9 +99,9 @@ const CONSOLE_LINES = 20;
 const PANIC_LINES = 200;
 const VANISH_MS_MAX = 2000;
 /**
- * For a guest that is asked which life it is in, and one that is greeted, to answer, the first time. A
- * question that the life which ends has taken in is answered by nobody: it is asked again, each
- * time for twice as long, so that a slow guest has the time that it needs.
+ * For a guest that is asked which life it is in, and one that is greeted, to answer, the first
+ * time. A question that the life which ends has taken in is answered by nobody: it is asked again,
+ * each time for twice as long, so that a slow guest has the time that it needs.
  */
 const LIFE_MS = 2000;
 const LIFE_LOOK_MS = 50;
@@ -221,7 +221,8 @@ async function addressFor(
 /**
  * Boots a guest and sets its swap up.
  * @throws TmemError (OPTION_INVALID, GUEST_BOOT_TIMEOUT, GUEST_VANISHED, GUEST_SETUP_FAILED,
- *   ACCEL_UNAVAILABLE, RUN_DIR_UNUSABLE), ImagesError, MachineLaunchError, the server's errors, or the signal's reason
+ *   ACCEL_UNAVAILABLE, RUN_DIR_UNUSABLE), ImagesError, MachineLaunchError, the server's errors, or
+ *   the signal's reason
  */
 export async function bootGuest(options: GuestOptions = {}): Promise<Guest> {
   const lifetime = new Lifetime();
@@ -410,8 +411,9 @@ export class Guest implements AsyncDisposable {
   }
 
   /**
-   * Ends this life of the guest's, by the machine's reset button or by a command that has the kernel
-   * begin again, and waits for the next one's agent. Nothing is set up in it: no module, no swap.
+   * Ends this life of the guest's, by the machine's reset button or by a command that has the
+   * kernel begin again, and waits for the next one's agent. Nothing is set up in it: no module, no
+   * swap.
    * @throws TmemError (GUEST_BOOT_TIMEOUT, GUEST_VANISHED)
    */
   async beginAgain(command?: string): Promise<void> {

@@ -1,12 +1,12 @@
 /**
- * A folder that is its maker's alone, in a place where others may make and rename things: `parent` is
- * often /tmp.
+ * A folder that is its maker's alone, in a place where others may make and rename things: `parent`
+ * is often /tmp.
  *
- * All of a user's folders lie in one of mode 0700 that is named after the user, so that nobody else
- * can put anything beside them. Each is locked (flock) by the process that made it as long as that
- * lives; those that nobody has locked are left over, and whoever makes the next one removes
- * them. What is removed is found by descriptor, and no symbolic link is followed: another user cannot
- * have anything else removed, whatever is renamed meanwhile. A stranger's folder is left
+ * All of a user's folders lie in one of mode 0700 that is named after the user, so that nobody
+ * else can put anything beside them. Each is locked (flock) by the process that made it as long as
+ * that lives; those that nobody has locked are left over, and whoever makes the next one removes
+ * them. What is removed is found by descriptor, and no symbolic link is followed: another user
+ * cannot have anything else removed, whatever is renamed meanwhile. A stranger's folder is left
  * alone, also where it has the name that ours should have.
  */
 import {
@@ -30,7 +30,7 @@ const PREFIX = 'qemu-tmem';
 const NAME = 'run-';
 const FOLDER = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 const OTHERS = 0o077;
-/** Others remove and make things at the same time: each failure means that one of them was faster. */
+/** Others remove and make things at the same time: each failure is one that was faster. */
 const TRIES_MAX = 20;
 
 /** What is in an open folder, by a path that holds whatever becomes of the folder's own. */
@@ -80,8 +80,8 @@ function openOwn(path: string): number | undefined {
 }
 
 /**
- * The user's folder in `parent`, open, and where it is. Where a stranger has taken its name, one with
- * another name; those of a time when that was so are found again.
+ * The user's folder in `parent`, open, and where it is. Where a stranger has taken its name, one
+ * with another name; those of a time when that was so are found again.
  */
 function openUserDir(parent: string): { path: string; fd: number } {
   const path = join(parent, `${PREFIX}-${ownId()}`);

@@ -1,6 +1,6 @@
 /**
- * UNIX sockets as libc has them: descriptors along with bytes, a pair that a child inherits, and one
- * that listens at a path which nobody else may ever connect to.
+ * UNIX sockets as libc has them: descriptors along with bytes, a pair that a child inherits, and
+ * one that listens at a path which nobody else may ever connect to.
  *
  * Structures are those of x86-64 Linux: struct msghdr and struct cmsghdr of sys/socket.h, struct
  * sockaddr_un of sys/un.h. The caller owns each descriptor that it is given.

@@ -1,10 +1,10 @@
 /**
- * What one machine is given: memory and eventfds of its own, and a store of its own that serves them.
- * The next machine is given others, so that whoever kept something of these reads and writes what
- * is nobody's any more.
+ * What one machine is given: memory and eventfds of its own, and a store of its own that serves
+ * them. The next machine is given others, so that whoever kept something of these reads and writes
+ * what is nobody's any more.
  *
- * It owns all of that, but for the spare process. The process that makes it never maps the memory: a
- * machine may have cut a file of it shorter, and whoever touches that dies of it.
+ * It owns all of that, but for the spare process. The process that makes it never maps the memory:
+ * a machine may have cut a file of it shorter, and whoever touches that dies of it.
  */
 import { randomInt } from 'node:crypto';
 import { writeSync } from 'node:fs';

@@ -1,6 +1,6 @@
 /**
- * How much memory a guest can make the host give, seen from outside, and when it comes back. (What goes
- * with a machine: the proof `quota`.)
+ * How much memory a guest can make the host give, seen from outside, and when it comes back. (What
+ * goes with a machine: the proof `quota`.)
  */
 import { fstatSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,7 +1,7 @@
 /**
- * The store's process: its thread serves the guest, this one passes messages between that thread and
- * the supervisor. Both have loaded their code before they are told to serve, and may wait for long.
- * It ends when the supervisor does, so that no store is left behind.
+ * The store's process: its thread serves the guest, this one passes messages between that thread
+ * and the supervisor. Both have loaded their code before they are told to serve, and may wait for
+ * long. It ends when the supervisor does, so that no store is left behind.
  */
 import { createRequire } from 'node:module';
 import { Worker } from 'node:worker_threads';
@@ -15,7 +15,7 @@ import {
   type StoreSetup,
 } from './messages.js';
 
-/** The socket through which the descriptors come, behind the streams and the channel of messages. */
+/** The socket through which the descriptors come, behind streams and channel. */
 const HAND_OVER_FD = 4;
 /** Exit code of a store whose thread failed: a bug of this program. */
 const EXIT_SOFTWARE = 70;

@@ -1,7 +1,7 @@
 /**
- * The host side of one guest, whole: the socket that its QEMU connects to, and shared memory, eventfds
- * and the store's process, which it supervises. A machine that goes takes the latter along; the
- * next one finds others.
+ * The host side of one guest, whole: the socket that its QEMU connects to, and shared memory,
+ * eventfds and the store's process, which it supervises. A machine that goes takes the latter
+ * along; the next one finds others.
  *
  * `TmemServer.start` makes everything and `await using` (or disposing it) takes everything down in
  * reverse, however far the start got. It owns every descriptor; a store has copies of its own.

@@ -1,6 +1,6 @@
 /**
- * A process of the store that has loaded its code and waits, whatever machine it will be for: loading
- * is most of what a start takes.
+ * A process of the store that has loaded its code and waits, whatever machine it will be for:
+ * loading is most of what a start takes.
  *
  * What always holds: there is at most one. It owns the process until somebody takes it.
  */

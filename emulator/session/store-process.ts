@@ -1,12 +1,12 @@
 /**
- * The store of one machine, seen from the process that supervises it: starts it, talks to it, and has
- * another one take over when it dies, or hangs and is killed for it.
+ * The store of one machine, seen from the process that supervises it: starts it, talks to it, and
+ * has another one take over when it dies, or hangs and is killed for it.
  *
  * Whatever the store must not lose lies in memory files whose descriptors the supervisor holds. It
  * also holds a link's socket: each store is given it, and none but a store reads from it. While no
  * store serves, the shared header says so, and the guest refuses its own puts and its gets wait;
- * over a link the guest finds that out by itself. A spare process that has loaded its code takes the
- * place of one that died. The caller owns the descriptors and keeps them open until this is
+ * over a link the guest finds that out by itself. A spare process that has loaded its code takes
+ * the place of one that died. The caller owns the descriptors and keeps them open until this is
  * disposed, and the spare one.
  */
 import { setTimeout as delay } from 'node:timers/promises';

@@ -4,8 +4,8 @@
  *
  * A store counts its turns, also while it has nothing to do. When the count stands still, the time
  * that it could have used counts against it: what passes while it sleeps or is stopped, and of
- * what passes while it waits for a CPU only what it was given. So a busy machine makes this slower and
- * kills nobody, and neither does a supervisor that was stopped itself.
+ * what passes while it waits for a CPU only what it was given. So a busy machine makes this slower
+ * and kills nobody, and neither does a supervisor that was stopped itself.
  */
 import type { ThreadUse } from './thread-use.js';
 

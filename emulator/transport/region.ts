@@ -2,11 +2,11 @@
  * The memory that host and guest share, seen from the host.
  *
  * Whoever holds a SharedRegion reads each word of the guest's once, into a local, and checks the
- * local: the guest may write at any moment. The file behind it is a nameless memfd, or a nameless file
- * in a directory of the user's choice; either way nothing is left behind. A memfd keeps its size for
- * ever; a file of a directory can be cut shorter by whoever is given it, and a process that touches
- * what is gone dies of SIGBUS. So none but a store maps it, and the store is its guest's own. The
- * RegionFile owns the descriptor, a SharedRegion owns its own mapping of it.
+ * local: the guest may write at any moment. The file behind it is a nameless memfd, or a nameless
+ * file in a directory of the user's choice; either way nothing is left behind. A memfd keeps its
+ * size for ever; a file of a directory can be cut shorter by whoever is given it, and a process
+ * that touches what is gone dies of SIGBUS. So none but a store maps it, and the store is its
+ * guest's own. The RegionFile owns the descriptor, a SharedRegion owns its own mapping of it.
  */
 import { randomBytes } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readFileSync, unlinkSync } from 'node:fs';
@@ -185,8 +185,8 @@ export class SharedRegion implements Disposable {
   }
 
   /**
-   * Gives the memory of all slots of an arena that starts at page `firstPage` back to the system, if
-   * its room was not reserved. What is in it is gone then, wherever it was.
+   * Gives the memory of all slots of an arena that starts at page `firstPage` back to the system,
+   * if its room was not reserved. What is in it is gone then, wherever it was.
    */
   giveBackSlots(firstPage: number): void {
     if (this.#mapping !== undefined && this.#sparse) discard(this.#mapping, firstPage * PAGE_BYTES);

@@ -2,7 +2,7 @@
  * A socket whose bytes are read elsewhere: whoever holds the client's descriptor finds all of them.
  * QEMU's way in over ivshmem is in ivshmem-server.test.ts.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, lstatSync, mkdtempSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -58,4 +58,40 @@ it('has only some clients wait for the last one to be gone, and turns the others
   isGone();
   await expect.poll(() => refused.length).toBe(50 - 1);
   expect(refused.at(-1)).toBe('another QEMU is connected; one guest a socket');
+});
+
+it.each([0, 0o022, 0o077])(
+  'lets only its user connect, whatever the umask is (%o)',
+  async (umask) => {
+    await using lifetime = new Lifetime();
+    const folder = mkdtempSync(join(tmpdir(), 'tmem-socket-'));
+    lifetime.defer(() => rmSync(folder, { recursive: true, force: true }));
+    const socketPath = join(folder, 'socket');
+    const before = process.umask(umask);
+    lifetime.defer(() => process.umask(before));
+    const server = await SocketServer.listen({ socketPath, greet: () => {} });
+    expect(lstatSync(socketPath).mode & 0o777).toBe(0o600);
+    await server[Symbol.asyncDispose]();
+    expect(existsSync(socketPath)).toBe(false);
+  },
+);
+
+it('leaves what others have put in its place, and does not take theirs', async () => {
+  await using lifetime = new Lifetime();
+  const folder = mkdtempSync(join(tmpdir(), 'tmem-socket-'));
+  lifetime.defer(() => rmSync(folder, { recursive: true, force: true }));
+  const socketPath = join(folder, 'socket');
+  writeFileSync(socketPath, 'mine');
+  const inUse = { code: 'SOCKET_IN_USE' };
+  const options = { socketPath, greet: () => {} };
+  await expect(SocketServer.listen(options)).rejects.toMatchObject(inUse);
+  unlinkSync(socketPath);
+  const server = await SocketServer.listen(options);
+  unlinkSync(socketPath);
+  writeFileSync(socketPath, 'mine');
+  await server[Symbol.asyncDispose]();
+  expect(existsSync(socketPath)).toBe(true);
+  const unusable = { code: 'SOCKET_UNUSABLE', message: expect.stringContaining('ENOENT') };
+  const nowhere = { socketPath: join(folder, 'none', 'socket'), greet: () => {} };
+  await expect(SocketServer.listen(nowhere)).rejects.toMatchObject(unusable);
 });

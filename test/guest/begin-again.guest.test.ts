@@ -1,6 +1,6 @@
 /**
- * A guest begins another life again and again, by each way there is: the question which life it is in
- * may be lost with the one that ends, and is asked until somebody answers.
+ * A guest begins another life again and again, by each way there is: the question which life it is
+ * in may be lost with the one that ends, and is asked until somebody answers.
  */
 import { bootGuest } from 'qemu-tmem';
 import { expect, it } from 'vitest';
