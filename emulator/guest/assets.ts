@@ -13,8 +13,10 @@ import {
   buildModule,
   ensureKernel,
   type GuestTools,
+  interruptible,
   type Kernel,
   type Progress,
+  sweepCache,
   type UserKernel,
 } from '../../images/index.js';
 import { packageRoot, type RunDir } from './paths.js';
@@ -27,6 +29,8 @@ export interface AssetOptions {
   /** Patch files for a kernel that is built here. */
   readonly patches?: readonly string[];
   readonly progress: Progress;
+  /** Ends the programs that fetch and build, and with them the call. */
+  readonly signal?: AbortSignal;
 }
 
 /** What `prepare` made ready, all of it in the cache. */
@@ -37,6 +41,11 @@ export interface Prepared {
   readonly tools: GuestTools;
 }
 
+export interface RunAssetOptions extends AssetOptions {
+  readonly with: readonly string[];
+  readonly modules: readonly string[];
+}
+
 export interface Assets {
   readonly kernel: Kernel;
   /** The kernel, unpacked where that can be done. */
@@ -44,9 +53,17 @@ export interface Assets {
   readonly initramfs: string;
 }
 
-/** Fetches and builds what is missing of kernel, module and tools. Later calls need no network. */
-export async function prepare(options: AssetOptions): Promise<Prepared> {
+/**
+ * Fetches and builds what is missing of kernel, module and tools. Later calls need no network. What
+ * other processes that were killed left in the cache goes first.
+ */
+export function prepare(options: AssetOptions): Promise<Prepared> {
+  return interruptible(options.signal, () => prepareAll(options));
+}
+
+async function prepareAll(options: AssetOptions): Promise<Prepared> {
   const { cacheDir, progress } = options;
+  await sweepCache(cacheDir, progress);
   const mirror = options.mirror === undefined ? {} : { mirror: options.mirror };
   const patches = options.patches ?? [];
   const kernel = await ensureKernel(options.kernel, { cacheDir, patches, progress, ...mirror });
@@ -60,11 +77,12 @@ export async function prepare(options: AssetOptions): Promise<Prepared> {
 }
 
 /** As `prepare`, and packs an initramfs into the run's folder. */
-export async function makeAssets(
-  options: AssetOptions & { readonly with: readonly string[]; readonly modules: readonly string[] },
-  runDir: RunDir,
-): Promise<Assets> {
-  const { kernel, module, tools } = await prepare(options);
+export function makeAssets(options: RunAssetOptions, runDir: RunDir): Promise<Assets> {
+  return interruptible(options.signal, () => packAssets(options, runDir));
+}
+
+async function packAssets(options: RunAssetOptions, runDir: RunDir): Promise<Assets> {
+  const { kernel, module, tools } = await prepareAll(options);
   const { cacheDir, progress } = options;
   const parts = {
     kernel,

@@ -41,9 +41,10 @@ function writeTo(stream: NodeJS.WriteStream, chunk: Buffer): Promise<unknown> | 
 
 async function runInGuest(words: string[], flags: RunFlags, context: Context): Promise<number> {
   const { signal, progress } = context;
-  const say = flags.verbose ? { progress: progress.say } : {};
+  const say = flags.verbose ? progress.say : progress.slow;
   const stdin = process.stdin.isTTY ? '' : await readStdin();
-  await using guest = await bootGuest({ ...guestOptions(flags), ...say, signal });
+  await using guest = await bootGuest({ ...guestOptions(flags), progress: say, signal });
+  progress.close();
   const limit = flags.timeout === undefined ? {} : { timeoutMs: flags.timeout * 1000 };
   try {
     const result = await guest.exec(shellLine(words), {
