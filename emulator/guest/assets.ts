@@ -4,6 +4,7 @@
  * Kernels, modules and tools are cached (images/); the initramfs is a run's own, since `--with`
  * differs.
  */
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   BASE_MODULES,
@@ -11,6 +12,7 @@ import {
   buildGuestTools,
   buildInitramfs,
   buildModule,
+  checkParameters,
   ensureKernel,
   type GuestTools,
   interruptible,
@@ -19,6 +21,8 @@ import {
   sweepCache,
   type UserKernel,
 } from '../../images/index.js';
+import { TmemError } from '../errors.js';
+import { checkMemory } from './memory.js';
 import { packageRoot, type RunDir } from './paths.js';
 
 export interface AssetOptions {
@@ -44,6 +48,9 @@ export interface Prepared {
 export interface RunAssetOptions extends AssetOptions {
   readonly with: readonly string[];
   readonly modules: readonly string[];
+  /** `name=value` for our module. */
+  readonly moduleParameters: readonly string[];
+  readonly memoryMib: number;
 }
 
 export interface Assets {
@@ -51,6 +58,19 @@ export interface Assets {
   /** The kernel, unpacked where that can be done. */
   readonly bootImage: string;
   readonly initramfs: string;
+}
+
+function makeCacheDir(cacheDir: string): void {
+  try {
+    mkdirSync(cacheDir, { recursive: true });
+  } catch (cause) {
+    throw new TmemError(
+      'CACHE_UNUSABLE',
+      `the cache folder ${cacheDir} cannot be made: ${(cause as Error).message}; ` +
+        'set TMEM_CACHE_DIR to another place',
+      cause,
+    );
+  }
 }
 
 /**
@@ -63,6 +83,7 @@ export function prepare(options: AssetOptions): Promise<Prepared> {
 
 async function prepareAll(options: AssetOptions): Promise<Prepared> {
   const { cacheDir, progress } = options;
+  makeCacheDir(cacheDir);
   await sweepCache(cacheDir, progress);
   const mirror = options.mirror === undefined ? {} : { mirror: options.mirror };
   const patches = options.patches ?? [];
@@ -84,6 +105,7 @@ export function makeAssets(options: RunAssetOptions, runDir: RunDir): Promise<As
 async function packAssets(options: RunAssetOptions, runDir: RunDir): Promise<Assets> {
   const { kernel, module, tools } = await prepareAll(options);
   const { cacheDir, progress } = options;
+  await checkParameters(module, options.moduleParameters);
   const parts = {
     kernel,
     tools,
@@ -93,5 +115,7 @@ async function packAssets(options: RunAssetOptions, runDir: RunDir): Promise<Ass
     output: runDir.file('initramfs.cpio'),
   };
   const initramfs = await runDir.fill(() => buildInitramfs(parts));
-  return { kernel, bootImage: await bootImage(kernel, { cacheDir, progress }), initramfs };
+  const image = await bootImage(kernel, { cacheDir, progress });
+  checkMemory(options.memoryMib, kernel.image, initramfs);
+  return { kernel, bootImage: image, initramfs };
 }

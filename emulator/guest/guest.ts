@@ -68,6 +68,8 @@ export interface GuestOptions {
   readonly with?: readonly string[];
   /** Further words for the kernel's command line. */
   readonly kernelArguments?: readonly string[];
+  /** Further words for QEMU's. */
+  readonly qemuArguments?: readonly string[];
   readonly cacheDir?: string;
   readonly mirror?: string;
   /** Until the agent answers, milliseconds; default 60 000. */
@@ -134,6 +136,8 @@ async function plan(options: GuestOptions, lifetime: Lifetime): Promise<Plan> {
       progress: say,
       ...(options.signal === undefined ? {} : { signal: options.signal }),
       with: options.with ?? [],
+      moduleParameters: options.moduleParameters ?? [],
+      memoryMib: options.memoryMib ?? 256,
       modules: [...SWAP_MODULES[kind], ...(options.dataMib === undefined ? [] : DATA_MODULES)],
     },
     runDir,
@@ -157,6 +161,7 @@ async function plan(options: GuestOptions, lifetime: Lifetime): Promise<Plan> {
       ...(options.dataMib === undefined ? [] : [makeDataDisk(diskDir.path, options.dataMib)]),
     ],
     kernelArguments: [...hookArguments(assets.kernel), ...(options.kernelArguments ?? [])],
+    qemuArguments: options.qemuArguments ?? [],
   };
   const swap: SwapPlan = {
     kind,

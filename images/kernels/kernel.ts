@@ -11,6 +11,7 @@ import { ImagesError } from '../errors.js';
 import { removeTree } from '../files.js';
 import { keepInUse, withLock } from '../lock.js';
 import type { Progress } from '../progress.js';
+import { didYouMean } from '../suggest.js';
 import { stemOf } from '../unfinished.js';
 import { buildKernel, configHash } from './build-kernel.js';
 import { requireBuildNeeds } from './build-needs.js';
@@ -102,11 +103,12 @@ function findEntry(name: string): KernelEntry {
   const entries = kernelCatalogue();
   const entry = entries.find((candidate) => candidate.name === name);
   if (entry) return entry;
-  const names = entries.map((candidate) => candidate.name).join(', ');
+  const names = entries.map((candidate) => candidate.name);
   throw new ImagesError(
     'KERNEL_UNKNOWN',
-    `no kernel is called ${JSON.stringify(name)}; known: ${names}. ` +
-      'Your own kernel works too: give its bzImage and its build folder.',
+    `no kernel is called ${JSON.stringify(name)}${didYouMean(name, names) || ';'} ` +
+      `known: ${names.join(', ')}. ` +
+      'Your own kernel works too: give the folder where it was built, or its bzImage and that.',
   );
 }
 
@@ -208,16 +210,36 @@ async function userKernel(which: UserKernel): Promise<Kernel> {
   const image = resolve(which.image);
   const buildDir = resolve(which.buildDir);
   const release = await bzImageRelease(image);
-  const built = await readBuildFile(buildDir, 'include/config/kernel.release', image);
-  if (built.trim() !== release) {
+  const built = await builtRelease(buildDir, image);
+  if (built !== release) {
     throw new ImagesError(
       'KERNEL_RELEASE_MISMATCH',
-      `${image} is release ${release}, but ${buildDir} was built for ${built.trim()}: ` +
+      `${image} is release ${release}, but ${buildDir} was built for ${built}: ` +
         'give the build folder this image came from, or build the image again',
     );
   }
   const config = parseConfig(await readBuildFile(buildDir, '.config', image));
-  return { name: basename(image), release, image, buildDir, modulesRoot: buildDir, config };
+  const modulesRoot = modulesOf(image, buildDir, release);
+  return { name: basename(image), release, image, buildDir, modulesRoot, config };
+}
+
+/**
+ * The release that a build folder is for: what modules built there are marked with. kernel.release,
+ * which a build writes too, is the upstream version alone in Debian's headers.
+ */
+async function builtRelease(buildDir: string, image: string): Promise<string> {
+  const header = join(buildDir, 'include/generated/utsrelease.h');
+  const text = await readFile(header, 'utf8').catch(() => '');
+  const release = /^#define UTS_RELEASE "(.*)"$/m.exec(text)?.[1];
+  if (release !== undefined) return release;
+  return (await readBuildFile(buildDir, 'include/config/kernel.release', image)).trim();
+}
+
+/** Where modules are: in the build folder, or installed, beside the image or on this machine. */
+function modulesOf(image: string, buildDir: string, release: string): string {
+  const installed = join('lib/modules', release);
+  const places = [buildDir, join(dirname(image), '..', installed), join('/', installed)];
+  return places.find((place) => existsSync(join(place, 'modules.order'))) ?? buildDir;
 }
 
 async function readBuildFile(buildDir: string, file: string, image: string): Promise<string> {
