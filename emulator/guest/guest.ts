@@ -6,7 +6,7 @@
  * half-way or is aborted. The Guest owns its run folder, machine, agent and server.
  */
 import { truncateSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Machine, type QmpClient } from '@qemu-tmem/qmp';
 import {
@@ -26,6 +26,7 @@ import { type Accelerator, type AcceleratorChoice, chooseAccelerator } from './a
 import { makeAssets } from './assets.js';
 import { COUNTERS_COMMAND, type GuestCounters, readCounters } from './counters.js';
 import { DATA_MODULES, makeDataDisk, mountCommand } from './data-disk.js';
+import { moveFiles, requireCached } from './dry-run.js';
 import { chooseFrontEnds, type FrontEnd, type FrontEndChoice, hookArguments } from './front-end.js';
 import { type GuestMachineOptions, guestCommand, guestMachineSpec } from './machine.js';
 import { defaultCacheDir, RunDir } from './paths.js';
@@ -91,6 +92,7 @@ export interface BootSeconds {
 }
 
 const DEFAULT_KERNEL = 'debian-6.1';
+const STORE_SOCKET = 'store.sock';
 const DEFAULT_BOOT_MS = 60_000;
 /** On a slow machine, without KVM. */
 const BOOT_USUAL_MS = 15_000;
@@ -176,7 +178,7 @@ async function plan(options: GuestOptions, lifetime: Lifetime): Promise<Plan> {
 
 /** Where the store listens for the guest's QEMU; undefined for a guest that has no store. */
 function storeSocket({ runDir, swap }: Plan): string | undefined {
-  return swap.kind === 'tmem' || swap.kind === 'none' ? runDir.file('store.sock') : undefined;
+  return swap.kind === 'tmem' || swap.kind === 'none' ? runDir.file(STORE_SOCKET) : undefined;
 }
 
 function withStore(
@@ -186,15 +188,24 @@ function withStore(
   return store === undefined ? machine : { ...machine, store };
 }
 
-/** Prepares everything and gives the exact QEMU command, which nothing then runs. */
-export async function planGuest(options: GuestOptions = {}): Promise<string> {
+/**
+ * The exact QEMU command that a guest would be started with. Nothing runs, and nothing is fetched or
+ * built: a kernel that is not in the cache is an error.
+ *
+ * With `filesDir` what the command names is made there, and stays: the caller's to remove.
+ * @throws TmemError (KERNEL_NOT_CACHED, RUN_DIR_UNUSABLE), and what making the files throws
+ */
+export async function planGuest(options: GuestOptions = {}, filesDir?: string): Promise<string> {
+  await requireCached(options.kernel ?? DEFAULT_KERNEL, options.cacheDir ?? defaultCacheDir());
   await using lifetime = new Lifetime();
   const planned = await plan(options, lifetime);
-  const socketPath = storeSocket(planned);
+  const folder = filesDir === undefined ? planned.runDir.path : resolve(filesDir);
+  const machine = await moveFiles(planned, folder);
+  const socketPath = storeSocket(planned) && join(folder, STORE_SOCKET);
   const vectors = options.store?.queueCount ?? DEFAULT_QUEUE_COUNT;
   const transport = options.store?.transport ?? 'ivshmem';
   const store = socketPath === undefined ? undefined : { transport, socketPath, vectors };
-  return guestCommand(withStore(planned.machine, store));
+  return guestCommand(withStore(machine, store));
 }
 
 async function startStore(
