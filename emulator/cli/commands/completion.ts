@@ -34,12 +34,14 @@ function valueCases(options: readonly Option[]): string[] {
 function commandCase(command: Command): string[] {
   const options = command.options.filter((option) => !option.hidden);
   const names = options.map((option) => option.long ?? option.short).join(' ');
+  const choices = command.registeredArguments[0]?.argChoices;
+  const rest = choices === undefined ? 'files=1' : `words='${choices.join(' ')}'`;
   return [
     `    ${command.name()})`,
     '      case "$2" in',
     ...valueCases(options),
     '      esac',
-    `      case "$3" in -*) words='${names} --help' ;; *) files=1 ;; esac ;;`,
+    `      case "$3" in -*) words='${names} --help' ;; *) ${rest} ;; esac ;;`,
   ];
 }
 
