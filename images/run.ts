@@ -1,8 +1,8 @@
 /**
  * Runs host programs (apt, make, gcc) to their end. Every child has a time limit and its own
  * process group; the group is killed when the limit passes, when the work that it belongs to is
- * interrupted, or when this process exits, so none is left behind. Output is kept up to a bound, its
- * oldest part dropped first: the last lines say what went wrong.
+ * interrupted, or when this process exits, so none is left behind. Output is kept up to a bound,
+ * its oldest part dropped first: the last lines say what went wrong.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { type ChildProcess, spawn } from 'node:child_process';

@@ -143,7 +143,7 @@ async function checkKvm(): Promise<Check> {
   };
 }
 
-/** Whether a guest can boot this kernel at once; it is fetched or built only when that is asked for. */
+/** Whether a guest can boot this kernel at once. It is fetched or built only when asked for. */
 async function checkKernel(kernel: string | UserKernel, options: DoctorOptions): Promise<Check> {
   const name = 'kernel';
   const cacheDir = defaultCacheDir();

@@ -9,7 +9,7 @@ import { TmemError } from '../errors.js';
 import type { GuestMachineOptions } from './machine.js';
 import type { RunDir } from './paths.js';
 
-/** @throws TmemError (KERNEL_NOT_CACHED) for a named kernel that would have to be fetched or built */
+/** @throws TmemError (KERNEL_NOT_CACHED) for a kernel that would have to be fetched or built */
 export async function requireCached(kernel: string | UserKernel, cacheDir: string): Promise<void> {
   const entry = kernelCatalogue().find(({ name }) => name === kernel);
   if (entry === undefined || (await isCached(entry, cacheDir))) return;

@@ -189,8 +189,8 @@ function withStore(
 }
 
 /**
- * The exact QEMU command that a guest would be started with. Nothing runs, and nothing is fetched or
- * built: a kernel that is not in the cache is an error.
+ * The exact QEMU command that a guest would be started with. Nothing runs, and no kernel is fetched
+ * or built: one that is not in the cache is an error.
  *
  * With `filesDir` what the command names is made there, and stays: the caller's to remove.
  * @throws TmemError (KERNEL_NOT_CACHED, RUN_DIR_UNUSABLE), and what making the files throws

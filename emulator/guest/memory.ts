@@ -9,7 +9,7 @@ import { TmemError } from '../errors.js';
 
 /** What a kernel takes in memory until it is up (Documentation/arch/x86/boot.rst, init_size). */
 const INIT_SIZE_OFFSET = 0x260;
-/** What a kernel that is up has taken beside that, at the least: page structs, slabs, its threads. */
+/** What a kernel that is up has taken beside that, at the least: page structs, slabs, threads. */
 const ROOM_BYTES = 16 * 2 ** 20;
 
 function initSize(image: string): number {
