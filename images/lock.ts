@@ -1,7 +1,7 @@
 /**
  * A lock between processes that share a cache folder. The kernel holds it (flock) in the name of a
  * small child whose stdin we own: when this process dies in any way the child reads EOF and the
- * lock is free, so there is never a stale lock to clean up. The lock files themselves stay, each with
+ * lock is free, so there is never a stale lock to clean up. The lock files themselves stay, with
  * the process number of whoever held it last.
  *
  * What a process uses it holds a shared lock on until it ends, and nobody removes that meanwhile.

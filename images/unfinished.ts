@@ -5,8 +5,8 @@
  * A name ends in its owner: the machine's boot and process namespace, the process, and when that
  * began, so that neither a number used again nor another container's is taken for it. A process
  * removes its own; what one leaves that was killed is found by the next run. Of an owner that is
- * not to be looked up from here (another machine that shares the cache) a folder counts as left when
- * it is older than any build.
+ * not to be looked up from here (another machine that shares the cache) a folder counts as left
+ * when it is older than any build.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
