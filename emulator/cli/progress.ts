@@ -66,10 +66,11 @@ export class ProgressLines {
 
   /**
    * A step began, and is told if it does not end soon: by the next one, or by `close`. `usualMs` is
-   * how long it takes when all is well.
+   * how long it takes when all is well, `Infinity` for what is worth no word here.
    */
   readonly slow = (line: string, usualMs = 0): void => {
     this.#endSlow();
+    if (usualMs === Number.POSITIVE_INFINITY) return;
     const began = performance.now();
     const tell = (): void => {
       const seconds = Math.round((performance.now() - began) / 1000);
