@@ -2,12 +2,15 @@
  * A guest that is not started: what its kernel would cost, and its files, for whoever starts QEMU
  * by hand.
  */
-import { copyFileSync, mkdirSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { isCached, kernelCatalogue, type UserKernel } from '../../images/index.js';
 import { TmemError } from '../errors.js';
 import type { GuestMachineOptions } from './machine.js';
 import type { RunDir } from './paths.js';
+
+const COPY_MS_MAX = 5 * 60_000;
 
 /** @throws TmemError (KERNEL_NOT_CACHED) for a kernel that would have to be fetched or built */
 export async function requireCached(kernel: string | UserKernel, cacheDir: string): Promise<void> {
@@ -32,7 +35,8 @@ export async function moveFiles(
     mkdirSync(folder, { recursive: true });
     const move = (path: string): string => {
       const target = join(folder, basename(path));
-      copyFileSync(path, target);
+      // Disks are mostly holes.
+      execFileSync('cp', ['--sparse=always', '--', path, target], { timeout: COPY_MS_MAX });
       return target;
     };
     return {
