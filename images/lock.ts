@@ -6,10 +6,9 @@
  *
  * What a process uses it holds a shared lock on until it ends, and nobody removes that meanwhile.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { mkdir, readFile, utimes, writeFile } from 'node:fs/promises';
-import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { ImagesError } from './errors.js';
 import type { Progress } from './progress.js';
@@ -27,20 +26,18 @@ export interface LockOptions {
   readonly progress: Progress;
 }
 
-interface Held {
-  readonly child: ChildProcess;
-  readonly release: () => Promise<void>;
+type Release = () => Promise<void>;
+
+function notStarted(cause: Error): ImagesError {
+  const message = `flock could not be started (${cause.message}); install util-linux`;
+  return new ImagesError('LOCK_TIMEOUT', message, { cause });
 }
 
 /** Undefined when it is not free within `waitSeconds`. */
-async function acquire(
-  file: string,
-  flags: readonly string[],
-  waitSeconds: number,
-): Promise<Held | undefined> {
+async function acquire(file: string, waitSeconds: number): Promise<Release | undefined> {
   const wait = ['-w', String(waitSeconds), '-E', String(BUSY)];
   const hold = ['sh', '-c', 'echo held; exec cat >/dev/null'];
-  const child = spawn('flock', [...flags, ...wait, file, ...hold], {
+  const child = spawn('flock', [...wait, file, ...hold], {
     stdio: ['pipe', 'pipe', 'ignore'],
     detached: true,
   });
@@ -53,10 +50,7 @@ async function acquire(
   try {
     const held = await new Promise<boolean>((resolve, reject) => {
       child.stdout.once('data', () => resolve(true));
-      child.once('error', (cause) => {
-        const message = `flock could not be started (${cause.message}); install util-linux`;
-        reject(new ImagesError('LOCK_TIMEOUT', message, { cause }));
-      });
+      child.once('error', (cause) => reject(notStarted(cause)));
       child.once('close', (code) => {
         if (signal?.aborted) return reject(signal.reason);
         if (code === BUSY) return resolve(false);
@@ -69,11 +63,10 @@ async function acquire(
   } finally {
     signal?.removeEventListener('abort', onAbort);
   }
-  const release = async (): Promise<void> => {
+  return async () => {
     child.stdin.end();
     await ended;
   };
-  return { child, release };
 }
 
 async function lockFile(cacheDir: string, name: string): Promise<string> {
@@ -102,8 +95,8 @@ export async function withLock<T>(
   const timer = setTimeout(async () => {
     options.progress(`waiting for ${await holder(file)}, which ${options.what}`);
   }, QUIET_MS);
-  const held = await acquire(file, [], LOCK_WAIT_SECONDS_MAX).finally(() => clearTimeout(timer));
-  if (held === undefined) {
+  const release = await acquire(file, LOCK_WAIT_SECONDS_MAX).finally(() => clearTimeout(timer));
+  if (release === undefined) {
     throw new ImagesError(
       'LOCK_TIMEOUT',
       `${file} was held for ${LOCK_WAIT_SECONDS_MAX} s by ${await holder(file)}, ` +
@@ -114,29 +107,46 @@ export async function withLock<T>(
     await writeFile(file, String(process.pid));
     return await work();
   } finally {
-    await held.release();
+    await release();
   }
 }
 
-const used = new Map<string, Promise<Held | undefined>>();
+const used = new Map<string, Promise<void>>();
+
+/** Shares the lock of a file through a descriptor of this process, which has it until it ends. */
+async function share(file: string): Promise<void> {
+  const fd = openSync(file, 'a');
+  try {
+    const flock = spawn('flock', ['-s', '-w', String(LOCK_WAIT_SECONDS_MAX), '3'], {
+      stdio: ['ignore', 'ignore', 'ignore', fd],
+    });
+    const onAbort = (): void => void flock.kill('SIGKILL');
+    interruption()?.addEventListener('abort', onAbort, { once: true });
+    const code = await new Promise<number | null>((resolve, reject) => {
+      flock.once('error', (cause) => reject(notStarted(cause)));
+      flock.once('close', resolve);
+    });
+    interruption()?.removeEventListener('abort', onAbort);
+    interruption()?.throwIfAborted();
+    if (code !== 0) throw new ImagesError('LOCK_TIMEOUT', `${file} cannot be locked`);
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}
 
 /**
  * Keeps what the name stands for from being removed until this process ends; the lock's file has the
- * time of the last use. Before looking whether
- * it is there, since whoever removes it is waited for.
+ * time of the last use. Before looking whether it is there, since whoever removes it is waited for.
  */
 export async function keepInUse(cacheDir: string, name: string): Promise<void> {
   const file = await lockFile(cacheDir, `use-${name}`);
-  const before = used.get(file);
-  const held = before ?? acquire(file, ['-s'], LOCK_WAIT_SECONDS_MAX);
-  used.set(file, held);
+  const shared = used.get(file) ?? share(file);
+  used.set(file, shared);
   try {
-    const child = (await held)?.child;
+    await shared;
     const now = new Date();
     await utimes(file, now, now);
-    // Neither the child nor its pipes keep this process from ending.
-    child?.unref();
-    for (const pipe of [child?.stdin, child?.stdout]) (pipe as Socket | null | undefined)?.unref();
   } catch (error) {
     used.delete(file);
     throw error;
@@ -151,14 +161,14 @@ export async function whenUnused(
 ): Promise<boolean> {
   const file = await lockFile(cacheDir, `use-${name}`);
   const wasUsed = existsSync(file);
-  const held = await acquire(file, [], 0);
-  if (held === undefined) return false;
+  const release = await acquire(file, 0);
+  if (release === undefined) return false;
   // flock made the file, which says nothing of a use.
   if (!wasUsed) await utimes(file, 0, 0);
   try {
     await work();
     return true;
   } finally {
-    await held.release();
+    await release();
   }
 }
