@@ -3,6 +3,7 @@
  * guests. Two files at a time, whatever the machine: half of the first wait for other processes,
  * and a guest and its store seldom fill two cores.
  * `kernels` builds every kernel from nothing, which takes most of an hour: `npm run test:kernels`.
+ * `readme` runs the README's long examples, an hour as well: `npm run test:readme`.
  */
 import { defineConfig } from 'vitest/config';
 
@@ -16,7 +17,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['**/*.test.ts'],
-          exclude: [...IGNORED, '**/*.guest.test.ts', '**/*.kernel.test.ts'],
+          exclude: [...IGNORED, '**/*.{guest,kernel,readme}.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
           maxWorkers: 2,
@@ -43,6 +44,17 @@ export default defineConfig({
           hookTimeout: 60_000,
           fileParallelism: false,
           sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        test: {
+          name: 'readme',
+          include: ['**/*.readme.test.ts'],
+          exclude: IGNORED,
+          testTimeout: 2 * 60 * 60_000,
+          hookTimeout: 15 * 60_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 3 },
         },
       },
     ],

@@ -149,6 +149,11 @@ static int tmem_failstop_add(const char *path)
 		return ret;
 	}
 	failstop->pages = i_size_read(failstop->below->bd_inode) >> PAGE_SHIFT;
+	if (!failstop->pages) {
+		pr_err("tmem: %s has no room for a page\n", path);
+		ret = -EINVAL;
+		goto fail;
+	}
 	failstop->written = kvcalloc(BITS_TO_LONGS(failstop->pages), sizeof(long), GFP_KERNEL);
 	disk = failstop->written ? tmem_alloc_bio_disk() : NULL;
 	if (!disk) {

@@ -1,13 +1,16 @@
 /**
  * Small file helpers of images/: where our own C sources are, folder hashes, atomic folders. A
- * folder that has its final name is complete; whatever is half made has a name starting with
- * ".part-".
+ * folder that has its final name is complete; whatever is half made has a name as in unfinished.ts.
  */
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { interruptible, run } from './run.js';
+import { unfinishedName } from './unfinished.js';
+
+const REMOVE_TIMEOUT_MS = 5 * 60_000;
 
 /** The folder images/ of the sources, whether this runs from dist/ or from the sources. */
 export function imagesSourceDir(): string {
@@ -45,6 +48,13 @@ export async function hashFiles(dir: string, files: string[], extra: string[]): 
   return hash.digest('hex').slice(0, 16);
 }
 
+/** Removes a folder and all below it, interrupted or not; a kernel's tree has 80,000 files. */
+export async function removeTree(path: string): Promise<void> {
+  await interruptible(undefined, () =>
+    run('rm', ['-rf', '--', path], { timeoutMs: REMOVE_TIMEOUT_MS }),
+  );
+}
+
 /**
  * Makes a folder in one step: `fill` works in a temporary neighbour, which then takes the final
  * name. When another process was faster its result is kept. On failure the temporary folder is
@@ -54,15 +64,29 @@ export async function makeDirAtomic(
   dir: string,
   fill: (part: string) => Promise<void>,
 ): Promise<void> {
-  const part = join(dirname(dir), `.part-${basename(dir)}-${randomBytes(6).toString('hex')}`);
+  const part = join(dirname(dir), unfinishedName(`.part-${basename(dir)}`));
   await mkdir(part, { recursive: true });
   try {
     await fill(part);
     await rename(part, dir);
   } catch (error) {
-    await rm(part, { recursive: true, force: true });
+    await removeTree(part);
     const code = (error as NodeJS.ErrnoException).code;
     if ((code === 'ENOTEMPTY' || code === 'EEXIST') && existsSync(dir)) return;
     throw error;
+  }
+}
+
+/** Runs `work` in a folder of the cache that goes with it. */
+export async function withWorkDir<T>(
+  cacheDir: string,
+  work: (dir: string) => Promise<T>,
+): Promise<T> {
+  const dir = join(cacheDir, unfinishedName('.apt'));
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  try {
+    return await work(dir);
+  } finally {
+    await removeTree(dir);
   }
 }

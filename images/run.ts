@@ -1,9 +1,10 @@
 /**
  * Runs host programs (apt, make, gcc) to their end. Every child has a time limit and its own
- * process group; the group is killed when the limit passes or when this process exits, so none is
- * left behind. Output is kept up to a bound, its oldest part dropped first: the last lines say what
- * went wrong.
+ * process group; the group is killed when the limit passes, when the work that it belongs to is
+ * interrupted, or when this process exits, so none is left behind. Output is kept up to a bound,
+ * its oldest part dropped first: the last lines say what went wrong.
  */
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { ImagesError } from './errors.js';
 
@@ -21,6 +22,25 @@ export interface RunResult {
   stdout: string;
   /** Both streams, in the order in which they came. */
   output: string;
+}
+
+const interruptions = new AsyncLocalStorage<AbortSignal | undefined>();
+
+/**
+ * Runs `work`, whose host programs, however deep down, end when the signal fires; what waited for
+ * them then rejects with the signal's reason, once they are gone. Without a signal nothing ends
+ * them: for the tidying that follows.
+ */
+export function interruptible<T>(
+  signal: AbortSignal | undefined,
+  work: () => Promise<T>,
+): Promise<T> {
+  return interruptions.run(signal, work);
+}
+
+/** The signal of the work that the caller is part of. */
+export function interruption(): AbortSignal | undefined {
+  return interruptions.getStore();
 }
 
 const groups = new Set<number>();
@@ -70,10 +90,13 @@ class Tail {
 
 /**
  * Runs a program without a shell and waits for its end; a non-zero code is not an error here.
- * Errors: COMMAND_FAILED when it cannot be started, COMMAND_TIMEOUT when the limit passes.
+ * Errors: COMMAND_FAILED when it cannot be started, COMMAND_TIMEOUT when the limit passes, and the
+ * reason of the signal that interrupts it.
  */
 export function run(command: string, args: string[], options: RunOptions): Promise<RunResult> {
+  const signal = interruption();
   return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
     const child = spawn(command, args, {
       cwd: options.cwd,
       env: options.env ?? process.env,
@@ -88,6 +111,8 @@ export function run(command: string, args: string[], options: RunOptions): Promi
       timedOut = true;
       killGroup(child);
     }, options.timeoutMs);
+    const onAbort = (): void => killGroup(child);
+    signal?.addEventListener('abort', onAbort, { once: true });
     child.stdout.on('data', (chunk: Buffer) => {
       stdout.push(chunk);
       output.push(chunk);
@@ -95,6 +120,7 @@ export function run(command: string, args: string[], options: RunOptions): Promi
     child.stderr.on('data', (chunk: Buffer) => output.push(chunk));
     const settle = (): void => {
       clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
       if (child.pid !== undefined) groups.delete(child.pid);
     };
     child.on('error', (cause) => {
@@ -104,6 +130,7 @@ export function run(command: string, args: string[], options: RunOptions): Promi
     });
     child.on('close', (code) => {
       settle();
+      if (signal?.aborted) return reject(signal.reason);
       if (timedOut) {
         const message =
           `${command} did not end within ${options.timeoutMs / 1000} s and was killed; ` +

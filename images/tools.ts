@@ -4,11 +4,11 @@
  * Compiled programs are cached under a hash of their sources.
  */
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, open, readdir, rm } from 'node:fs/promises';
+import { chmod, mkdir, open, readdir } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { PrivateApt } from './apt.js';
 import { ImagesError } from './errors.js';
-import { hashFiles, imagesSourceDir, listFiles, makeDirAtomic } from './files.js';
+import { hashFiles, imagesSourceDir, listFiles, makeDirAtomic, withWorkDir } from './files.js';
 import { withLock } from './lock.js';
 import type { Progress } from './progress.js';
 import { lastLines, run } from './run.js';
@@ -87,7 +87,8 @@ async function findBusybox(cacheDir: string, options: BuildGuestToolsOptions): P
   const dir = join(cacheDir, 'busybox');
   const busybox = join(dir, 'busybox');
   if (existsSync(busybox)) return busybox;
-  await withLock(cacheDir, 'busybox', async () => {
+  const { progress } = options;
+  await withLock(cacheDir, 'busybox', { what: 'fetches busybox', progress }, async () => {
     if (!existsSync(busybox)) await fetchBusybox(cacheDir, dir, options);
   });
   return busybox;
@@ -98,8 +99,7 @@ async function fetchBusybox(
   dir: string,
   options: BuildGuestToolsOptions,
 ): Promise<void> {
-  const work = await mkdtemp(join(cacheDir, '.apt-'));
-  try {
+  await withWorkDir(cacheDir, async (work) => {
     const { mirror, progress } = options;
     const apt = await PrivateApt.open({ dir: work, suite: BUSYBOX_SUITE, mirror, progress });
     progress('downloading busybox-static');
@@ -116,9 +116,7 @@ async function fetchBusybox(
       }
       throw new ImagesError('TOOLS_MISSING', 'the package busybox-static holds no busybox');
     });
-  } finally {
-    await rm(work, { recursive: true, force: true });
-  }
+  });
 }
 
 /** Whether `path` is an x86-64 program that needs no dynamic linker. */

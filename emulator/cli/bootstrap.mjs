@@ -65,7 +65,12 @@ const HOST_NEEDS = [
  * builds them all, or in the proof that takes one with KASAN when it runs in full.
  */
 function buildsKernel(verb, args) {
-  if (verb === 'test:kernels' || args.some((arg) => /(^|[=,])source-/.test(arg))) return true;
+  if (
+    verb === 'test:kernels' ||
+    verb === 'test:readme' ||
+    args.some((arg) => /(^|[=,])source-/.test(arg))
+  )
+    return true;
   const proves = verb === 'promises' || (verb === 'prove' && args.includes('liar'));
   return proves && !args.includes('--quick');
 }
@@ -332,23 +337,28 @@ function forwardSignals() {
 }
 
 /** Verbs that are vitest's, with the projects that each runs unless it is told which. */
-const TEST_PROJECTS = { test: '!kernels', 'test:kernels': 'kernels' };
+const TEST_PROJECTS = {
+  test: ['unit', 'guest'],
+  'test:kernels': ['kernels'],
+  'test:readme': ['readme'],
+};
 
 /** Programs of the other verbs; without one here it is `tmem`. */
 const PROGRAMS = { prove: 'dist/test/proofs/main.js', promises: 'dist/test/proofs/main.js' };
 
-function chosenProject(project, args) {
-  return args.some((arg) => /^--project(=|$)/.test(arg)) ? [] : [`--project=${project}`];
+function chosenProjects(projects, args) {
+  if (args.some((arg) => /^--project(=|$)/.test(arg))) return [];
+  return projects.map((project) => `--project=${project}`);
 }
 
 function runVerb(verb, args) {
-  const project = TEST_PROJECTS[verb];
+  const projects = TEST_PROJECTS[verb];
   const target =
-    project !== undefined
+    projects !== undefined
       ? [
           join(ROOT, 'node_modules/vitest/vitest.mjs'),
           'run',
-          ...chosenProject(project, args),
+          ...chosenProjects(projects, args),
           ...args,
         ]
       : [join(ROOT, PROGRAMS[verb] ?? 'dist/emulator/cli/main.js'), verb, ...args];
@@ -356,7 +366,7 @@ function runVerb(verb, args) {
     throw new StepError(EXIT_SOFTWARE, `${target[0]} is not there though everything was compiled`);
   }
   // vitest looks for tests from where it runs; the other verbs take paths from where the user is.
-  const cwd = project !== undefined ? ROOT : process.cwd();
+  const cwd = projects !== undefined ? ROOT : process.cwd();
   return new Promise((done) => {
     current = spawn(process.execPath, target, { cwd, stdio: 'inherit' });
     current.on('error', (error) => {

@@ -76,7 +76,9 @@ test('with nothing to do it says nothing and passes the arguments on', async () 
 
 test('runs vitest for the verb test', async () => {
   await put('node_modules/vitest/vitest.mjs', 'console.log(process.argv.slice(2).join());');
-  expect((await run(['test', 'images'])).stdout).toBe('run,--project=!kernels,images\n');
+  expect((await run(['test', 'images'])).stdout).toBe(
+    'run,--project=unit,--project=guest,images\n',
+  );
 });
 
 test('passes the exit code on', async () => {

@@ -1,12 +1,16 @@
 /**
  * The options that several commands share, and how their texts become numbers.
  */
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { kernelCatalogue, type UserKernel } from '../../images/index.js';
 import { TmemError } from '../errors.js';
 import type { FrontEndChoice } from '../guest/front-end.js';
 import type { GuestOptions } from '../guest/guest.js';
 import { SWAP_KINDS, type SwapKind } from '../guest/swap.js';
 import { parsePolicy } from '../policy/put-policy.js';
+import { computeGeometry } from '../protocol/geometry.js';
 import { TRANSPORTS, type Transport } from '../transport/transports.js';
 
 /** A whole number from `min` to `max`. */
@@ -19,6 +23,20 @@ export function integer(min: number, max: number): (text: string) => number {
 }
 
 const UNITS: Readonly<Record<string, number>> = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
+
+/** A TCP port. */
+const PORT = integer(1, 65535);
+
+/** Bytes of memory for pages: what a region may have. */
+function regionSize(text: string): number {
+  const bytes = size(text);
+  try {
+    computeGeometry({ regionBytes: bytes });
+    return bytes;
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
+}
 
 /** Bytes: a number with K, M or G. */
 export function size(text: string): number {
@@ -42,6 +60,18 @@ function collect<T>(parse: (text: string) => T): (text: string, before: T[] | un
 
 const text = (value: string): string => value;
 
+/** What goes on the guest's command line that loads the module. */
+function parameter(value: string): string {
+  if (/^[\w-]+(=[\w.,:/+-]*)?$/.test(value)) return value;
+  throw new InvalidArgumentError('It must be name=value, without blanks.');
+}
+
+/** A folder that is there. */
+function folder(path: string): string {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return path;
+  throw new InvalidArgumentError('There is no such folder.');
+}
+
 /** What commander makes of the guest options. */
 interface GuestFlags {
   kernel?: string;
@@ -58,7 +88,9 @@ interface GuestFlags {
   with?: string[];
   append?: string[];
   moduleParam?: string[];
-  bootTimeout: number;
+  qemuArg?: string[];
+  gdb?: number | true;
+  bootTimeout?: number;
   mirror?: string;
 }
 
@@ -78,8 +110,11 @@ export type BootFlags = GuestFlags & StoreFlags;
 /** Options that say what guest to boot. */
 function addGuestOptions(command: Command, mem: number): Command {
   return command
-    .option('--kernel <name|bzImage>', 'a kernel by name (tmem kernels), or your own image')
-    .option('--kbuild <dir>', 'the build folder of your own kernel, for the module')
+    .option(
+      '--kernel <name|dir|bzImage>',
+      'a kernel by name (tmem kernels), or your own: the folder where it was built, or its image',
+    )
+    .option('--kbuild <dir>', "the build folder of your own kernel's image, for the module")
     .option('--patch <file>', 'a patch for a source kernel; again for each further', collect(text))
     .option('--mem <MiB>', 'memory of the guest', integer(64, 65536), mem)
     .option('--smp <n>', 'CPUs of the guest', integer(1, 64), 1)
@@ -103,11 +138,21 @@ function addGuestOptions(command: Command, mem: number): Command {
       collect(size),
     )
     .option('--data-size <size>', 'an ext4 file system of this size, on /data', size)
-    .option('--disk-dir <dir>', 'where the disks lie (default: the temporary directory)')
+    .option('--disk-dir <dir>', 'where the disks lie (default: the temporary directory)', folder)
     .option('--with <path>', 'a program with its libraries, a file or a folder', collect(text))
     .option('--append <word>', 'a word for the kernel command line', collect(text))
-    .option('--module-param <name=value>', 'a parameter of the tmem module', collect(text))
-    .option('--boot-timeout <s>', 'seconds until the guest must answer', integer(1, 3600), 60)
+    .option('--module-param <name=value>', 'a parameter of the tmem module', collect(parameter))
+    .option('--qemu-arg <word>', 'a further word for QEMU; again for each', collect(text))
+    .option(
+      '--gdb [port]',
+      'let gdb attach to the kernel, at this port of 127.0.0.1 (default: 1234)',
+      PORT,
+    )
+    .option(
+      '--boot-timeout <s>',
+      'seconds until the guest must answer (default: 60; with --gdb 3600)',
+      integer(1, 3600),
+    )
     .option('--mirror <url>', 'Debian mirror (default: the one this machine uses)');
 }
 
@@ -122,11 +167,11 @@ export function addStoreOptions(command: Command): Command {
     .option(
       '--size <size>',
       'memory for pages, a power of two from 1M to 4G (default: what --quota needs, or 512M)',
-      size,
+      regionSize,
     )
     .option('--quota <pages>', 'most pages held (default: all of --size)', integer(0, 2 ** 20))
     .option('--policy <name>', 'accept, refuse-every=N or refuse-duplicates', policy, 'accept')
-    .option('--shm-dir <dir>', 'a tmpfs folder for the memory (default: a nameless memfd)')
+    .option('--shm-dir <dir>', 'a tmpfs folder for the memory (default: a nameless memfd)', folder)
     .option('--spin <us>', 'microseconds the store looks before it sleeps', integer(0, 1e6), 100)
     .option(
       '--hang <ms>',
@@ -136,9 +181,20 @@ export function addStoreOptions(command: Command): Command {
     );
 }
 
-/** All options of a command that boots a guest with a store beside it. */
-export function addBootOptions(command: Command, defaults = { mem: 256 }): Command {
-  return addStoreOptions(addGuestOptions(command, defaults.mem));
+/**
+ * All options of a command that boots a guest with a store beside it. What the command decides
+ * itself is `without`: the flag has its default then, and on the command line it is unknown.
+ */
+export function addBootOptions(
+  command: Command,
+  { mem = 256, without = [] }: { mem?: number; without?: readonly string[] } = {},
+): Command {
+  const all = addStoreOptions(addGuestOptions(new Command(), mem));
+  for (const option of all.options) {
+    if (!without.includes(option.long!)) command.addOption(option);
+    else command.setOptionValueWithSource(option.attributeName(), option.defaultValue, 'default');
+  }
+  return command;
 }
 
 /** The store's part of GuestOptions. */
@@ -154,6 +210,19 @@ export function storeOptions(flags: StoreFlags): NonNullable<GuestOptions['store
   };
 }
 
+/** Where a build leaves the image, below its folder. */
+const BUILT_IMAGE = 'arch/x86/boot/bzImage';
+
+/** A folder where a kernel was built. */
+function builtIn(folder: string): UserKernel {
+  const image = join(folder, BUILT_IMAGE);
+  if (existsSync(image)) return { image, buildDir: folder };
+  throw new TmemError(
+    'OPTION_INVALID',
+    `no kernel was built in ${folder}: there is no ${BUILT_IMAGE}; run make there first`,
+  );
+}
+
 /** The kernel that `--kernel` and `--kbuild` name. */
 export function kernelChoice(
   flags: Pick<GuestFlags, 'kernel' | 'kbuild'>,
@@ -164,6 +233,14 @@ export function kernelChoice(
   }
   if (kernel === undefined) return {};
   if (kbuild !== undefined) return { kernel: { image: kernel, buildDir: kbuild } };
+  if (kernelCatalogue().some(({ name }) => name === kernel)) return { kernel };
+  if (statSync(kernel, { throwIfNoEntry: false })?.isDirectory()) {
+    return { kernel: builtIn(kernel) };
+  }
+  if (kernel.endsWith(`/${BUILT_IMAGE}`) || kernel === BUILT_IMAGE) {
+    const buildDir = kernel.slice(0, -BUILT_IMAGE.length) || '.';
+    return { kernel: { image: kernel, buildDir } };
+  }
   if (kernel.includes('/')) {
     throw new TmemError(
       'OPTION_INVALID',
@@ -172,6 +249,40 @@ export function kernelChoice(
     );
   }
   return { kernel };
+}
+
+/** Where gdb may attach; undefined when it may not. */
+export function gdbPort({ gdb }: Pick<GuestFlags, 'gdb'>): number | undefined {
+  return gdb === true ? GDB_PORT : gdb;
+}
+
+const GDB_PORT = 1234;
+const BOOT_SECONDS = 60;
+/** Somebody steps through the boot. */
+const BOOT_SECONDS_GDB = 3600;
+
+/** Words for QEMU and for the kernel that let gdb attach. */
+function gdbOptions(flags: GuestFlags): Pick<GuestOptions, 'qemuArguments' | 'kernelArguments'> {
+  const port = gdbPort(flags);
+  const qemu = port === undefined ? [] : ['-gdb', `tcp:127.0.0.1:${port}`];
+  // Symbols are where the kernel was linked, not where it would be put at random.
+  const kernel = port === undefined ? [] : ['nokaslr'];
+  return {
+    qemuArguments: [...qemu, ...(flags.qemuArg ?? [])],
+    kernelArguments: [...kernel, ...(flags.append ?? [])],
+  };
+}
+
+/** How gdb attaches to the guest, for whoever asked for it. */
+export function gdbHint(flags: GuestFlags): string | undefined {
+  const port = gdbPort(flags);
+  if (port === undefined) return undefined;
+  const { kernel } = kernelChoice(flags);
+  const symbols = typeof kernel === 'object' ? ` ${join(kernel.buildDir, 'vmlinux')}` : ' VMLINUX';
+  return (
+    `gdb: attach with gdb${symbols} -ex 'target remote 127.0.0.1:${port}'; ` +
+    'with --qemu-arg -S the guest waits for it'
+  );
 }
 
 /**
@@ -186,10 +297,11 @@ export function guestOptions(flags: BootFlags): GuestOptions {
     accel: flags.accel,
     swap: flags.swap,
     frontEnd: flags.frontEnd,
-    bootTimeoutMs: flags.bootTimeout * 1000,
+    bootTimeoutMs:
+      (flags.bootTimeout ?? (flags.gdb === undefined ? BOOT_SECONDS : BOOT_SECONDS_GDB)) * 1000,
     store: storeOptions(flags),
     with: flags.with ?? [],
-    kernelArguments: flags.append ?? [],
+    ...gdbOptions(flags),
     kernelPatches: flags.patch ?? [],
     moduleParameters: flags.moduleParam ?? [],
     ...(flags.swapSize === undefined

@@ -1,9 +1,13 @@
 /**
  * The command line's commands, each a file in commands/; exit codes are in docs/cli.md.
  */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { ExitCode } from '../errors.js';
+import { packageRoot } from '../guest/paths.js';
 import { addBenchCommand } from './commands/bench.js';
+import { addCompletionCommand } from './commands/completion.js';
 import { addDoctorCommand } from './commands/doctor.js';
 import { addKernelsCommand } from './commands/kernels.js';
 import { addMatrixCommand } from './commands/matrix.js';
@@ -12,6 +16,11 @@ import { addRunCommand } from './commands/run.js';
 import { addServeCommand } from './commands/serve.js';
 import { addStormCommand } from './commands/storm.js';
 import { type Runner, runCommand } from './context.js';
+
+function packageVersion(): string {
+  const manifest = readFileSync(join(packageRoot, 'package.json'), 'utf8');
+  return (JSON.parse(manifest) as { version: string }).version;
+}
 
 /** Runs the command line. @returns its exit code */
 export async function runProgram(): Promise<number> {
@@ -23,6 +32,7 @@ export async function runProgram(): Promise<number> {
     .description(
       "transcendent memory for QEMU guests: a guest's swap, held by a TypeScript process",
     )
+    .version(packageVersion(), '-V, --version', 'print the version')
     .exitOverride()
     .enablePositionalOptions()
     .showHelpAfterError('(tmem help COMMAND lists its options)');
@@ -33,6 +43,7 @@ export async function runProgram(): Promise<number> {
   addMatrixCommand(program, run);
   addDoctorCommand(program, run);
   addKernelsCommand(program, run);
+  addCompletionCommand(program, run);
   addQmpCommand(program, (ending) => {
     outcome = ending;
   });

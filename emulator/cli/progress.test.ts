@@ -2,7 +2,7 @@
  * Lines for a person, whether one reads them or not.
  */
 import { Writable } from 'node:stream';
-import { expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ProgressLines } from './progress.js';
 
 /** Keeps what it is given until somebody reads it. */
@@ -48,4 +48,41 @@ it('holds few of the lines that nobody reads, and then says how many are missing
   const said = pipe.text.split('\n').filter((text) => text.endsWith(line)).length;
   expect(pipe.text).toContain(`\n(${100_000 - said} lines were left out)\n`);
   expect(pipe.text).toMatch(/ s\] again\n$/);
+});
+
+describe('a step that may be short', () => {
+  beforeEach(
+    () => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }),
+  );
+  afterEach(() => void vi.useRealTimers());
+
+  it('is told once it is not, and again when it goes on', () => {
+    const pipe = new Pipe(true);
+    const lines = new ProgressLines(pipe);
+    lines.slow('quick');
+    vi.advanceTimersByTime(1400);
+    lines.slow('booting', 10_000);
+    vi.advanceTimersByTime(11_000);
+    lines.slow('building');
+    vi.advanceTimersByTime(1400);
+    expect(pipe.text).toBe('');
+    vi.advanceTimersByTime(100);
+    expect(pipe.text).toMatch(/^\[ +13\.9 s\] building\n$/);
+    vi.advanceTimersByTime(30_000);
+    expect(pipe.text).toMatch(/building\n\[ +43\.9 s\] still building \(32 s\)\n$/);
+    lines.close();
+    vi.advanceTimersByTime(100_000);
+    expect(pipe.text.split('\n')).toHaveLength(3);
+  });
+
+  it('counts its seconds on a terminal, and leaves nothing there', () => {
+    const pipe = new Pipe(true);
+    const lines = new ProgressLines(Object.assign(pipe, { isTTY: true }));
+    lines.slow('building');
+    vi.advanceTimersByTime(4500);
+    expect(pipe.text).toMatch(/\(2 s\).*\(3 s\).*\(4 s\).*\(5 s\)$/s);
+    expect(pipe.text).not.toContain('\n');
+    lines.close();
+    expect(pipe.text.endsWith('\r\u001b[2K')).toBe(true);
+  });
 });

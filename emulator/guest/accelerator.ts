@@ -8,6 +8,7 @@
 import { constants } from 'node:fs';
 import { access, readFile } from 'node:fs/promises';
 import { Machine } from '@qemu-tmem/qmp';
+import type { Progress } from '../../images/index.js';
 import { TmemError } from '../errors.js';
 import type { RunDir } from './paths.js';
 
@@ -64,7 +65,7 @@ export async function chooseAccelerator(
   choice: AcceleratorChoice,
   kernelImage: string,
   runDir: RunDir,
-  say: (line: string) => void,
+  say: Progress,
 ): Promise<Accelerator> {
   if (choice === 'tcg') return 'tcg';
   const obstacle = await findObstacle(kernelImage, runDir);
@@ -75,6 +76,7 @@ export async function chooseAccelerator(
       `KVM does not work here: ${obstacle}; use --accel tcg, or a machine with KVM`,
     );
   }
-  say(`no KVM (${obstacle}): emulating with TCG`);
+  // Not a step: what follows it is another's to tell.
+  say(`no KVM (${obstacle}): emulating with TCG`, Number.POSITIVE_INFINITY);
   return 'tcg';
 }

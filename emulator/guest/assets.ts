@@ -4,6 +4,7 @@
  * Kernels, modules and tools are cached (images/); the initramfs is a run's own, since `--with`
  * differs.
  */
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   BASE_MODULES,
@@ -11,12 +12,17 @@ import {
   buildGuestTools,
   buildInitramfs,
   buildModule,
+  checkParameters,
   ensureKernel,
   type GuestTools,
+  interruptible,
   type Kernel,
   type Progress,
+  sweepCache,
   type UserKernel,
 } from '../../images/index.js';
+import { TmemError } from '../errors.js';
+import { checkMemory } from './memory.js';
 import { packageRoot, type RunDir } from './paths.js';
 
 export interface AssetOptions {
@@ -27,6 +33,8 @@ export interface AssetOptions {
   /** Patch files for a kernel that is built here. */
   readonly patches?: readonly string[];
   readonly progress: Progress;
+  /** Ends the programs that fetch and build, and with them the call. */
+  readonly signal?: AbortSignal;
 }
 
 /** What `prepare` made ready, all of it in the cache. */
@@ -37,6 +45,14 @@ export interface Prepared {
   readonly tools: GuestTools;
 }
 
+export interface RunAssetOptions extends AssetOptions {
+  readonly with: readonly string[];
+  readonly modules: readonly string[];
+  /** `name=value` for our module. */
+  readonly moduleParameters: readonly string[];
+  readonly memoryMib: number;
+}
+
 export interface Assets {
   readonly kernel: Kernel;
   /** The kernel, unpacked where that can be done. */
@@ -44,9 +60,31 @@ export interface Assets {
   readonly initramfs: string;
 }
 
-/** Fetches and builds what is missing of kernel, module and tools. Later calls need no network. */
-export async function prepare(options: AssetOptions): Promise<Prepared> {
+function makeCacheDir(cacheDir: string): void {
+  try {
+    mkdirSync(cacheDir, { recursive: true });
+  } catch (cause) {
+    throw new TmemError(
+      'CACHE_UNUSABLE',
+      `the cache folder ${cacheDir} cannot be made: ${(cause as Error).message}; ` +
+        'set TMEM_CACHE_DIR to another place',
+      cause,
+    );
+  }
+}
+
+/**
+ * Fetches and builds what is missing of kernel, module and tools. Later calls need no network. What
+ * other processes that were killed left in the cache goes first.
+ */
+export function prepare(options: AssetOptions): Promise<Prepared> {
+  return interruptible(options.signal, () => prepareAll(options));
+}
+
+async function prepareAll(options: AssetOptions): Promise<Prepared> {
   const { cacheDir, progress } = options;
+  makeCacheDir(cacheDir);
+  await sweepCache(cacheDir, progress);
   const mirror = options.mirror === undefined ? {} : { mirror: options.mirror };
   const patches = options.patches ?? [];
   const kernel = await ensureKernel(options.kernel, { cacheDir, patches, progress, ...mirror });
@@ -60,12 +98,14 @@ export async function prepare(options: AssetOptions): Promise<Prepared> {
 }
 
 /** As `prepare`, and packs an initramfs into the run's folder. */
-export async function makeAssets(
-  options: AssetOptions & { readonly with: readonly string[]; readonly modules: readonly string[] },
-  runDir: RunDir,
-): Promise<Assets> {
-  const { kernel, module, tools } = await prepare(options);
+export function makeAssets(options: RunAssetOptions, runDir: RunDir): Promise<Assets> {
+  return interruptible(options.signal, () => packAssets(options, runDir));
+}
+
+async function packAssets(options: RunAssetOptions, runDir: RunDir): Promise<Assets> {
+  const { kernel, module, tools } = await prepareAll(options);
   const { cacheDir, progress } = options;
+  await checkParameters(module, options.moduleParameters);
   const parts = {
     kernel,
     tools,
@@ -75,5 +115,7 @@ export async function makeAssets(
     output: runDir.file('initramfs.cpio'),
   };
   const initramfs = await runDir.fill(() => buildInitramfs(parts));
-  return { kernel, bootImage: await bootImage(kernel, { cacheDir, progress }), initramfs };
+  const image = await bootImage(kernel, { cacheDir, progress });
+  checkMemory(options.memoryMib, kernel.image, initramfs);
+  return { kernel, bootImage: image, initramfs };
 }

@@ -53,7 +53,10 @@ const WAYS: readonly { name: string; options: (bench: BenchOptions) => GuestOpti
   { name: 'tmem', options: () => ({ swap: 'tmem' }) },
   {
     name: 'tmem, answered',
-    options: () => ({ swap: 'tmem', moduleParameters: ['posted_puts=0', 'direct_gets=0'] }),
+    options: ({ guest }) => ({
+      swap: 'tmem',
+      moduleParameters: [...(guest.moduleParameters ?? []), 'posted_puts=0', 'direct_gets=0'],
+    }),
   },
   { name: 'virtio-blk', options: (bench) => ({ swap: 'disk', diskDir: bench.tmpfs }) },
   { name: 'zram lz4', options: () => ({ swap: 'zram' }) },

@@ -4,11 +4,17 @@
  * A check never throws: it tells what it found and, where that will not do, how to mend it.
  */
 import { execFile } from 'node:child_process';
-import { existsSync, statfsSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { buildNeeds, type Progress, type UserKernel } from '../../images/index.js';
+import {
+  buildNeeds,
+  isCached,
+  kernelCatalogue,
+  type Progress,
+  type UserKernel,
+} from '../../images/index.js';
 import { closeFd, memfdCreate } from '../native/libc.js';
 import { kvmObstacle } from './accelerator.js';
 import { prepare } from './assets.js';
@@ -137,13 +143,26 @@ async function checkKvm(): Promise<Check> {
   };
 }
 
-async function checkKernel(kernel: string | UserKernel, progress: Progress): Promise<Check> {
+/** Whether a guest can boot this kernel at once. It is fetched or built only when asked for. */
+async function checkKernel(kernel: string | UserKernel, options: DoctorOptions): Promise<Check> {
   const name = 'kernel';
+  const cacheDir = defaultCacheDir();
   try {
-    const cacheDir = defaultCacheDir();
-    const ready = await prepare({ kernel, cacheDir, progress });
+    const entry = kernelCatalogue().find((one) => one.name === kernel);
+    if (entry !== undefined && !options.fetch && !(await isCached(entry, cacheDir))) {
+      const cost = entry.kind === 'source' ? `built in ~${entry.buildMinutes} min` : '~80 MB';
+      return {
+        name,
+        state: 'note',
+        found: `${entry.name} is not in the cache: ${cost} at its first use`,
+        remedy: 'tmem doctor --fetch gets it now, and builds the module for it',
+      };
+    }
+    const { progress, signal } = options;
+    const ready = await prepare({ kernel, cacheDir, progress, ...(signal && { signal }) });
     return { name, state: 'yes', found: `${ready.kernel.release}, module built` };
   } catch (error) {
+    options.signal?.throwIfAborted();
     const [found = '', ...rest] = (error as Error).message.split('\n');
     return { name, state: 'no', found, remedy: rest.join('\n') || 'see the message' };
   }
@@ -163,26 +182,43 @@ function checkKernelBuilds(): Check {
 }
 
 function checkCache(): Check {
+  const name = 'cache';
   const directory = defaultCacheDir();
+  try {
+    mkdirSync(directory, { recursive: true });
+    accessSync(directory, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    const remedy = `make ${directory} usable, or set TMEM_CACHE_DIR to another place`;
+    return { name, state: 'no', found: (error as Error).message, remedy };
+  }
   const found = existsSync(join(directory, 'kernels')) ? directory : `${directory} (empty yet)`;
-  return { name: 'cache', state: 'yes', found };
+  return { name, state: 'yes', found };
 }
 
-/** Runs every check; `kernel` is also fetched and its module built when it is not there yet. */
-export async function runDoctor(kernel: string | UserKernel, progress: Progress): Promise<Check[]> {
-  return [
-    checkNode(),
-    checkNative(),
-    await checkQemu(),
-    await checkIvshmem(),
-    await checkKvm(),
-    await checkProgram('gcc', 'gcc libc6-dev'),
-    await checkProgram('make', 'make'),
-    await checkProgram('setpriv', 'util-linux'),
-    checkRoom('temporary', tmpdir()),
-    checkRoom('shared memory', '/dev/shm'),
-    checkKernelBuilds(),
-    checkCache(),
-    await checkKernel(kernel, progress),
-  ];
+export interface DoctorOptions {
+  readonly progress: Progress;
+  readonly signal?: AbortSignal;
+  /** Fetch or build the kernel when it is not there. */
+  readonly fetch?: boolean;
+}
+
+/** Runs every check, and gives each as it is known. */
+export async function* runDoctor(
+  kernel: string | UserKernel,
+  options: DoctorOptions,
+): AsyncGenerator<Check> {
+  yield checkNode();
+  yield checkNative();
+  yield await checkQemu();
+  yield await checkIvshmem();
+  yield await checkKvm();
+  yield await checkProgram('gcc', 'gcc libc6-dev');
+  yield await checkProgram('make', 'make');
+  yield await checkProgram('flock', 'util-linux');
+  yield await checkProgram('setpriv', 'util-linux');
+  yield checkRoom('temporary', tmpdir());
+  yield checkRoom('shared memory', '/dev/shm');
+  yield checkKernelBuilds();
+  yield checkCache();
+  yield await checkKernel(kernel, options);
 }

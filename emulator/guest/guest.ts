@@ -6,7 +6,7 @@
  * half-way or is aborted. The Guest owns its run folder, machine, agent and server.
  */
 import { truncateSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Machine, type QmpClient } from '@qemu-tmem/qmp';
 import {
@@ -26,6 +26,7 @@ import { type Accelerator, type AcceleratorChoice, chooseAccelerator } from './a
 import { makeAssets } from './assets.js';
 import { COUNTERS_COMMAND, type GuestCounters, readCounters } from './counters.js';
 import { DATA_MODULES, makeDataDisk, mountCommand } from './data-disk.js';
+import { moveFiles, requireCached } from './dry-run.js';
 import { chooseFrontEnds, type FrontEnd, type FrontEndChoice, hookArguments } from './front-end.js';
 import { checkGuestOptions } from './guest-options-check.js';
 import { type GuestMachineOptions, guestCommand, guestMachineSpec } from './machine.js';
@@ -69,6 +70,8 @@ export interface GuestOptions {
   readonly with?: readonly string[];
   /** Further words for the kernel's command line. */
   readonly kernelArguments?: readonly string[];
+  /** Further words for QEMU's. */
+  readonly qemuArguments?: readonly string[];
   readonly cacheDir?: string;
   readonly mirror?: string;
   /** Until the agent answers, milliseconds; default 60 000. */
@@ -90,7 +93,10 @@ export interface BootSeconds {
 }
 
 const DEFAULT_KERNEL = 'debian-6.1';
+const STORE_SOCKET = 'store.sock';
 const DEFAULT_BOOT_MS = 60_000;
+/** On a slow machine, without KVM. */
+const BOOT_USUAL_MS = 15_000;
 const SETUP_MS_MAX = 60_000;
 const COUNTERS_MS_MAX = 60_000;
 const DEFAULT_SWAP_DISKS_MIB: readonly number[] = [1024];
@@ -138,7 +144,10 @@ async function plan(options: GuestOptions, lifetime: Lifetime): Promise<Plan> {
       ...(options.mirror === undefined ? {} : { mirror: options.mirror }),
       patches: options.kernelPatches ?? [],
       progress: say,
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
       with: options.with ?? [],
+      moduleParameters: options.moduleParameters ?? [],
+      memoryMib: options.memoryMib ?? 256,
       modules: [...SWAP_MODULES[kind], ...(options.dataMib === undefined ? [] : DATA_MODULES)],
     },
     runDir,
@@ -162,6 +171,7 @@ async function plan(options: GuestOptions, lifetime: Lifetime): Promise<Plan> {
       ...(options.dataMib === undefined ? [] : [makeDataDisk(diskDir.path, options.dataMib)]),
     ],
     kernelArguments: [...hookArguments(assets.kernel), ...(options.kernelArguments ?? [])],
+    qemuArguments: options.qemuArguments ?? [],
   };
   const swap: SwapPlan = {
     kind,
@@ -176,7 +186,7 @@ async function plan(options: GuestOptions, lifetime: Lifetime): Promise<Plan> {
 
 /** Where the store listens for the guest's QEMU; undefined for a guest that has no store. */
 function storeSocket({ runDir, swap }: Plan): string | undefined {
-  return swap.kind === 'tmem' || swap.kind === 'none' ? runDir.file('store.sock') : undefined;
+  return swap.kind === 'tmem' || swap.kind === 'none' ? runDir.file(STORE_SOCKET) : undefined;
 }
 
 function withStore(
@@ -186,15 +196,24 @@ function withStore(
   return store === undefined ? machine : { ...machine, store };
 }
 
-/** Prepares everything and gives the exact QEMU command, which nothing then runs. */
-export async function planGuest(options: GuestOptions = {}): Promise<string> {
+/**
+ * The exact QEMU command that a guest would be started with. Nothing runs, and no kernel is fetched
+ * or built: one that is not in the cache is an error.
+ *
+ * With `filesDir` what the command names is made there, and stays: the caller's to remove.
+ * @throws TmemError (KERNEL_NOT_CACHED, RUN_DIR_UNUSABLE), and what making the files throws
+ */
+export async function planGuest(options: GuestOptions = {}, filesDir?: string): Promise<string> {
+  await requireCached(options.kernel ?? DEFAULT_KERNEL, options.cacheDir ?? defaultCacheDir());
   await using lifetime = new Lifetime();
   const planned = await plan(options, lifetime);
-  const socketPath = storeSocket(planned);
+  const folder = filesDir === undefined ? planned.runDir.path : resolve(filesDir);
+  const machine = await moveFiles(planned, folder);
+  const socketPath = storeSocket(planned) && join(folder, STORE_SOCKET);
   const vectors = options.store?.queueCount ?? DEFAULT_QUEUE_COUNT;
   const transport = options.store?.transport ?? 'ivshmem';
   const store = socketPath === undefined ? undefined : { transport, socketPath, vectors };
-  return guestCommand(withStore(planned.machine, store));
+  return guestCommand(withStore(machine, store));
 }
 
 async function startStore(
@@ -236,6 +255,7 @@ export async function bootGuest(options: GuestOptions = {}): Promise<Guest> {
     const prepared = performance.now();
     options.progress?.(
       `booting Linux ${planned.kernel.release} under ${machineOptions.accelerator}`,
+      BOOT_USUAL_MS,
     );
     const machine = lifetime.use(await Machine.launch(guestMachineSpec(machineOptions)));
     const agent = lifetime.use(await connectAgent(machine, machineOptions, options));

@@ -26,6 +26,7 @@ export interface GuestMachineOptions {
   /** The store that holds the guest's pages, if any. */
   readonly store?: StoreAddress;
   readonly kernelArguments: readonly string[];
+  readonly qemuArguments: readonly string[];
 }
 
 /**
@@ -85,6 +86,7 @@ export function guestMachineSpec(options: GuestMachineOptions): MachineSpec {
       ...disks.devices,
       ...(store?.devices ?? []),
     ],
+    args: options.qemuArguments,
   };
 }
 

@@ -5,7 +5,7 @@
  * A kernel that cannot be had (its packages are gone from the mirror, its build failed) fills its
  * own rows with that reason, and the others go on. Each combination is a guest of its own.
  */
-import { ensureKernel, type Kernel, type Progress } from '../../images/index.js';
+import { ensureKernel, interruptible, type Kernel, type Progress } from '../../images/index.js';
 import { TmemError } from '../errors.js';
 import type { Transport } from '../transport/transports.js';
 import { runFileStorm } from './file-storm.js';
@@ -69,12 +69,14 @@ function messageOf(error: unknown): string {
 async function kernelOf(name: string, options: MatrixOptions): Promise<Kernel | string> {
   const { cacheDir = defaultCacheDir(), mirror, kernelPatches } = options.guest;
   try {
-    return await ensureKernel(name, {
-      cacheDir,
-      progress: options.progress,
-      patches: kernelPatches ?? [],
-      ...(mirror === undefined ? {} : { mirror }),
-    });
+    return await interruptible(options.signal, () =>
+      ensureKernel(name, {
+        cacheDir,
+        progress: options.progress,
+        patches: kernelPatches ?? [],
+        ...(mirror === undefined ? {} : { mirror }),
+      }),
+    );
   } catch (error) {
     return messageOf(error);
   }

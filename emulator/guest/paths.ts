@@ -2,8 +2,9 @@
  * Where things are on the host: the sources that ship with the package, the cache, a run's own
  * folder.
  */
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import { dirname, isAbsolute, join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { codeOf, TmemError } from '../errors.js';
 import { PrivateDir } from './private-dir.js';
@@ -18,9 +19,26 @@ function findPackageRoot(): string {
 /** The package's top folder, with guest-kmod/ and images/ in it. */
 export const packageRoot = findPackageRoot();
 
-/** Kernels, built modules and images: TMEM_CACHE_DIR, or .cache in the package's top folder. */
+/** Whether this is a package that npm installed, and not a checkout: npm replaces its folder. */
+function isInstalled(): boolean {
+  const inModules = packageRoot.split(sep).includes('node_modules');
+  return inModules || !existsSync(join(packageRoot, 'tsconfig.json'));
+}
+
+/**
+ * Kernels, built modules and images: TMEM_CACHE_DIR; else .cache in a checkout's top folder, or
+ * qemu-tmem among the user's caches (XDG base directories) where the package is installed.
+ */
 export function defaultCacheDir(): string {
-  return process.env.TMEM_CACHE_DIR ?? join(packageRoot, '.cache');
+  const { TMEM_CACHE_DIR, XDG_CACHE_HOME } = process.env;
+  if (TMEM_CACHE_DIR) return TMEM_CACHE_DIR;
+  if (!isInstalled()) return join(packageRoot, '.cache');
+  // Relative paths are to be ignored, says the specification.
+  const caches =
+    XDG_CACHE_HOME !== undefined && isAbsolute(XDG_CACHE_HOME)
+      ? XDG_CACHE_HOME
+      : join(homedir(), '.cache');
+  return join(caches, 'qemu-tmem');
 }
 
 const runDirs = new Set<PrivateDir>();

@@ -3,11 +3,11 @@
  * anything. The headers package expects to live in /usr/src; its one absolute include is rewritten
  * to a relative one, so the folder can be moved as a whole.
  */
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type PackageStanza, PrivateApt } from '../apt.js';
 import { ImagesError } from '../errors.js';
-import { makeDirAtomic } from '../files.js';
+import { makeDirAtomic, withWorkDir } from '../files.js';
 import type { Progress } from '../progress.js';
 import { lastLines, run } from '../run.js';
 import type { PackagedKernel } from './catalogue.js';
@@ -58,8 +58,7 @@ export async function fetchKernel(
   options: FetchKernelOptions,
 ): Promise<void> {
   await mkdir(options.cacheDir, { recursive: true });
-  const work = await mkdtemp(join(options.cacheDir, '.apt-'));
-  try {
+  await withWorkDir(options.cacheDir, async (work) => {
     const { mirror, progress } = options;
     const apt = await PrivateApt.open({ dir: work, suite: entry.suite, mirror, progress });
     const packages = await choosePackages(apt, entry, progress);
@@ -73,9 +72,7 @@ export async function fetchKernel(
       const record = await layOut(part, packages);
       await writeFile(join(part, KERNEL_RECORD), `${JSON.stringify(record, null, 2)}\n`);
     });
-  } finally {
-    await rm(work, { recursive: true, force: true });
-  }
+  });
 }
 
 /**

@@ -15,6 +15,7 @@ import { parseConfig } from './config.js';
 import { ensureKernel, type Kernel } from './kernel.js';
 import { parseModinfo } from './modinfo.js';
 import { ModuleIndex } from './modules.js';
+import { checkParameters } from './parameters.js';
 
 const CACHE_DIR = join(imagesSourceDir(), '../.cache');
 const SETUP_TIMEOUT_MS = 30 * 60_000;
@@ -257,3 +258,39 @@ test(
   },
   SETUP_TIMEOUT_MS,
 );
+
+test('the headers of a distribution go with its image, whose modules lie beside it', async () => {
+  const release = '6.1.99-mine';
+  const image = await put('boot/vmlinuz', bzImage(`${release} (me@here) #1 SMP`));
+  await put('headers/.config', configOf(GOOD));
+  // The upstream version alone, as Debian's headers have it.
+  await put('headers/include/config/kernel.release', '6.1.99\n');
+  const options = { cacheDir: join(dir, 'cache'), progress: () => {} };
+  const own = { image, buildDir: join(dir, 'headers') };
+  await expect(ensureKernel(own, options)).rejects.toMatchObject({
+    code: 'KERNEL_RELEASE_MISMATCH',
+  });
+  await put('headers/include/generated/utsrelease.h', `#define UTS_RELEASE "${release}"\n`);
+  expect(await ensureKernel(own, options)).toMatchObject({
+    release,
+    modulesRoot: join(dir, 'headers'),
+  });
+  await put(`lib/modules/${release}/modules.order`, '');
+  expect(await ensureKernel(own, options)).toMatchObject({
+    modulesRoot: join(dir, 'lib/modules', release),
+  });
+});
+
+test('a parameter that the module does not have is refused, with the one that was meant', async () => {
+  const words = ['name=tmem', 'parmtype=posted_puts:bool', 'parm=x:y', 'parmtype=spin_us:uint'];
+  const file = await put('tmem.ko', moduleFile(`${words.join('\0')}\0`));
+  await checkParameters(file, ['posted_puts=1', 'spin-us=3', 'dyndbg=+p']);
+  await expect(checkParameters(file, ['spin_us=3', 'posted_put=1'])).rejects.toMatchObject({
+    code: 'MODULE_PARAMETER_UNKNOWN',
+    message:
+      'tmem.ko has no parameter "posted_put"; did you mean posted_puts? it has posted_puts, spin_us',
+  });
+  await expect(checkParameters(file, ['colour=1'])).rejects.toThrow(
+    'tmem.ko has no parameter "colour"; it has posted_puts, spin_us',
+  );
+});

@@ -5,11 +5,14 @@
  * it is complete as soon as it has that name, and is never changed afterwards.
  */
 import { existsSync } from 'node:fs';
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ImagesError } from '../errors.js';
-import { withLock } from '../lock.js';
+import { removeTree } from '../files.js';
+import { keepInUse, withLock } from '../lock.js';
 import type { Progress } from '../progress.js';
+import { didYouMean } from '../suggest.js';
+import { stemOf } from '../unfinished.js';
 import { buildKernel, configHash } from './build-kernel.js';
 import { requireBuildNeeds } from './build-needs.js';
 import { bzImageRelease } from './bzimage.js';
@@ -83,7 +86,10 @@ async function findKernel(
         'patch and build your own kernel yourself',
     );
   }
-  if (typeof which !== 'string') return userKernel(which);
+  if (typeof which !== 'string') {
+    await keepInUse(resolve(options.cacheDir), OWN_KERNELS);
+    return userKernel(which);
+  }
   if (entry?.kind !== 'source') return packagedKernel(entry as PackagedKernel, options);
   return sourceKernel(entry, patches, options);
 }
@@ -97,11 +103,12 @@ function findEntry(name: string): KernelEntry {
   const entries = kernelCatalogue();
   const entry = entries.find((candidate) => candidate.name === name);
   if (entry) return entry;
-  const names = entries.map((candidate) => candidate.name).join(', ');
+  const names = entries.map((candidate) => candidate.name);
   throw new ImagesError(
     'KERNEL_UNKNOWN',
-    `no kernel is called ${JSON.stringify(name)}; known: ${names}. ` +
-      'Your own kernel works too: give its bzImage and its build folder.',
+    `no kernel is called ${JSON.stringify(name)}${didYouMean(name, names) || ';'} ` +
+      `known: ${names.join(', ')}. ` +
+      'Your own kernel works too: give the folder where it was built, or its bzImage and that.',
   );
 }
 
@@ -116,10 +123,24 @@ export async function isCached(entry: KernelEntry, cacheDir: string): Promise<bo
   return existsSync(join(await kernelDir(entry, cacheDir), KERNEL_RECORD));
 }
 
+/** What of the cache belongs to the user's own kernels is used under this name. */
+export const OWN_KERNELS = 'own-kernels';
+
+/** The lock of a kernel's folder, for whoever makes or removes it. */
+export function kernelLock(dir: string): string {
+  return `kernel-${basename(dir)}`;
+}
+
 /** Makes a kernel's folder unless it is there, one process at a time. */
-async function ensureDir(dir: string, cacheDir: string, make: () => Promise<void>): Promise<void> {
+async function ensureDir(
+  dir: string,
+  { cacheDir, progress }: EnsureKernelOptions,
+  make: () => Promise<void>,
+): Promise<void> {
+  await keepInUse(resolve(cacheDir), basename(dir));
   if (existsSync(join(dir, KERNEL_RECORD))) return;
-  await withLock(cacheDir, `kernel-${basename(dir)}`, async () => {
+  const what = `makes ${basename(dir)}`;
+  await withLock(resolve(cacheDir), kernelLock(dir), { what, progress }, async () => {
     if (existsSync(join(dir, KERNEL_RECORD))) return;
     await sweepParts(dir);
     await make();
@@ -131,8 +152,7 @@ async function sweepParts(dir: string): Promise<void> {
   const parent = dirname(dir);
   if (!existsSync(parent)) return;
   for (const name of await readdir(parent)) {
-    const isPart = name.replace(/-[0-9a-f]{12}$/, '') === `.part-${basename(dir)}`;
-    if (isPart) await rm(join(parent, name), { recursive: true, force: true });
+    if (stemOf(name) === `.part-${basename(dir)}`) await removeTree(join(parent, name));
   }
 }
 
@@ -143,7 +163,7 @@ async function packagedKernel(
   const cacheDir = resolve(options.cacheDir);
   const dir = await kernelDir(entry, cacheDir);
   const { mirror, progress } = options;
-  await ensureDir(dir, cacheDir, () => fetchKernel(entry, { cacheDir, dir, mirror, progress }));
+  await ensureDir(dir, options, () => fetchKernel(entry, { cacheDir, dir, mirror, progress }));
   return readKernel(entry.name, dir);
 }
 
@@ -155,7 +175,7 @@ async function sourceKernel(
   const cacheDir = resolve(options.cacheDir);
   const base = await kernelDir(entry, cacheDir);
   const { mirror, progress } = options;
-  await ensureDir(base, cacheDir, () => {
+  await ensureDir(base, options, () => {
     requireBuildNeeds(entry.name);
     return buildKernel(entry, { cacheDir, dir: base, mirror, progress });
   });
@@ -163,7 +183,7 @@ async function sourceKernel(
   const { packages } = await readRecord(base);
   const hash = patchHash([basename(base), ...packages], patches);
   const dir = `${base}+${hash}`;
-  await ensureDir(dir, cacheDir, () => {
+  await ensureDir(dir, options, () => {
     requireBuildNeeds(entry.name);
     return buildPatchedKernel(base, patches, { dir, progress });
   });
@@ -190,16 +210,36 @@ async function userKernel(which: UserKernel): Promise<Kernel> {
   const image = resolve(which.image);
   const buildDir = resolve(which.buildDir);
   const release = await bzImageRelease(image);
-  const built = await readBuildFile(buildDir, 'include/config/kernel.release', image);
-  if (built.trim() !== release) {
+  const built = await builtRelease(buildDir, image);
+  if (built !== release) {
     throw new ImagesError(
       'KERNEL_RELEASE_MISMATCH',
-      `${image} is release ${release}, but ${buildDir} was built for ${built.trim()}: ` +
+      `${image} is release ${release}, but ${buildDir} was built for ${built}: ` +
         'give the build folder this image came from, or build the image again',
     );
   }
   const config = parseConfig(await readBuildFile(buildDir, '.config', image));
-  return { name: basename(image), release, image, buildDir, modulesRoot: buildDir, config };
+  const modulesRoot = modulesOf(image, buildDir, release);
+  return { name: basename(image), release, image, buildDir, modulesRoot, config };
+}
+
+/**
+ * The release that a build folder is for: what modules built there are marked with. kernel.release,
+ * which a build writes too, is the upstream version alone in Debian's headers.
+ */
+async function builtRelease(buildDir: string, image: string): Promise<string> {
+  const header = join(buildDir, 'include/generated/utsrelease.h');
+  const text = await readFile(header, 'utf8').catch(() => '');
+  const release = /^#define UTS_RELEASE "(.*)"$/m.exec(text)?.[1];
+  if (release !== undefined) return release;
+  return (await readBuildFile(buildDir, 'include/config/kernel.release', image)).trim();
+}
+
+/** Where modules are: in the build folder, or installed, beside the image or on this machine. */
+function modulesOf(image: string, buildDir: string, release: string): string {
+  const installed = join('lib/modules', release);
+  const places = [buildDir, join(dirname(image), '..', installed), join('/', installed)];
+  return places.find((place) => existsSync(join(place, 'modules.order'))) ?? buildDir;
 }
 
 async function readBuildFile(buildDir: string, file: string, image: string): Promise<string> {

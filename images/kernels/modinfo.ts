@@ -17,6 +17,8 @@ export interface ModuleInfo {
   /** Modules to load before and after, when there are such. */
   softPre: string[];
   softPost: string[];
+  /** Names of its parameters. */
+  parameters: string[];
 }
 
 /** Errors: MODULE_INVALID when the file is not a 64-bit little-endian ELF with a .modinfo. */
@@ -34,7 +36,14 @@ export async function readModuleInfo(path: string): Promise<ModuleInfo> {
 
 /** Parses the text of a .modinfo section. */
 export function parseModinfo(text: string): ModuleInfo {
-  const info: ModuleInfo = { name: '', vermagic: '', depends: [], softPre: [], softPost: [] };
+  const info: ModuleInfo = {
+    name: '',
+    vermagic: '',
+    depends: [],
+    softPre: [],
+    softPost: [],
+    parameters: [],
+  };
   for (const entry of text.split('\0')) {
     const equals = entry.indexOf('=');
     if (equals < 0) continue;
@@ -48,6 +57,9 @@ export function parseModinfo(text: string): ModuleInfo {
         break;
       case 'depends':
         info.depends = value.split(',').filter((name) => name !== '');
+        break;
+      case 'parmtype':
+        info.parameters.push(value.split(':')[0]!);
         break;
       case 'softdep':
         parseSoftdep(value, info);

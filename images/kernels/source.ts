@@ -2,10 +2,11 @@
  * The source of a kernel: Debian's package, unpacked. Files keep the times that the archive gives
  * them, which are older than UNPACKED beside the tree; what is newer was made by a build.
  */
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type PackageStanza, PrivateApt } from '../apt.js';
 import { ImagesError } from '../errors.js';
+import { withWorkDir } from '../files.js';
 import type { Progress } from '../progress.js';
 import { lastLines, run } from '../run.js';
 import type { SourceKernel } from './catalogue.js';
@@ -54,8 +55,7 @@ export async function fetchSource(
   part: string,
 ): Promise<string> {
   const { mirror, progress } = options;
-  const work = await mkdtemp(join(options.cacheDir, '.apt-'));
-  try {
+  return withWorkDir(options.cacheDir, async (work) => {
     const apt = await PrivateApt.open({ dir: work, suite: entry.suite, mirror, progress });
     const stanza = await sourceStanza(apt, entry.sourcePackage);
     const name = `${stanza.get('Package')}=${stanza.get('Version')}`;
@@ -65,7 +65,5 @@ export async function fetchSource(
     await unpack(deb!, join(part, 'tree'));
     await writeFile(join(part, UNPACKED), `${name}\n`);
     return name;
-  } finally {
-    await rm(work, { recursive: true, force: true });
-  }
+  });
 }

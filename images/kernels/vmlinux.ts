@@ -14,6 +14,7 @@ import { basename, dirname, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { makeDirAtomic } from '../files.js';
 import type { Progress } from '../progress.js';
+import { interruption } from '../run.js';
 
 const SETUP_SECTORS_OFFSET = 0x1f1;
 const SETUP_SECTORS_DEFAULT = 4;
@@ -42,7 +43,9 @@ function filter(
   return new Promise((resolve) => {
     const [program, ...args] = command;
     const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'ignore'] });
-    const timer = setTimeout(() => child.kill('SIGKILL'), UNPACK_TIMEOUT_MS);
+    const kill = (): void => void child.kill('SIGKILL');
+    const timer = setTimeout(kill, UNPACK_TIMEOUT_MS);
+    interruption()?.addEventListener('abort', kill, { once: true });
     const chunks: Buffer[] = [];
     let bytes = 0;
     child.stdout.on('data', (chunk: Buffer) => {
@@ -88,6 +91,11 @@ async function unpack(image: Buffer): Promise<Buffer | undefined> {
   return kernel;
 }
 
+/** What an unpacked image is known by. */
+export function imageHash(image: Buffer): string {
+  return createHash('sha256').update(image).digest('hex').slice(0, 16);
+}
+
 /**
  * The path of the unpacked kernel in the cache, or of the bzImage itself where it cannot be
  * unpacked or would not start so: no CONFIG_PVH, CONFIG_KASAN, no program for its compression.
@@ -101,12 +109,13 @@ export async function bootImage(
   const { config } = kernel;
   if (config.get('PVH') !== 'y' || config.get('KASAN') === 'y') return kernel.image;
   const image = await readFile(kernel.image);
-  const hash = createHash('sha256').update(image).digest('hex').slice(0, 16);
+  const hash = imageHash(image);
   const folder = join(options.cacheDir, 'vmlinux', hash);
   const path = join(folder, 'vmlinux');
   if (existsSync(path)) return path;
   options.progress(`unpacking ${basename(kernel.image)}`);
   const unpacked = await unpack(image);
+  interruption()?.throwIfAborted();
   if (unpacked === undefined) return kernel.image;
   await mkdir(dirname(folder), { recursive: true });
   await makeDirAtomic(folder, (part) => writeFile(join(part, 'vmlinux'), unpacked));

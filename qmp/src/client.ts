@@ -17,7 +17,7 @@ import {
 } from './errors.js';
 import { EventHub, type EventPredicate, type ListenOptions, type QmpListener } from './events.js';
 import { sendFds } from './fds.js';
-import { LineSplitter } from './framing.js';
+import { MessageSplitter } from './framing.js';
 import type { Qemu72Schema } from './generated/qemu-7.2.js';
 import { parse, stringify } from './json.js';
 import { classify, type Greeting, type QmpEventMessage } from './messages.js';
@@ -38,6 +38,12 @@ import { bounded, TIMEOUT_DEFAULT_MS, timeLimitOf, type WaitOptions } from './wa
 const CLOSE_GRACE_MS = 500;
 const RAW_SHOWN_CHARS = 200;
 
+/** What a parser says is wrong, without the text around it, which V8 quotes. */
+function reasonOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return message.replace(/, (\.\.\.)?".*/s, '');
+}
+
 interface Limits {
   readonly timeoutMs: number;
   readonly signal: AbortSignal | undefined;
@@ -48,11 +54,11 @@ export class QmpClient<S extends QmpSchema = Qemu72Schema> implements AsyncDispo
   /** Where it is connected, for messages. */
   readonly address: string;
   readonly #socket: net.Socket;
-  readonly #splitter: LineSplitter;
+  readonly #splitter: MessageSplitter;
   readonly #calls: CallTable;
   readonly #hub = new EventHub();
   readonly #settings: Settings;
-  readonly #onLine = (line: string): void => this.#takeLine(line);
+  readonly #onMessage = (text: string, bytes: number): void => this.#take(text, bytes);
   readonly #ended: Promise<void>;
   #greeting: Greeting | undefined;
   #onGreeting: { resolve: () => void; reject: (error: Error) => void } | undefined;
@@ -64,7 +70,7 @@ export class QmpClient<S extends QmpSchema = Qemu72Schema> implements AsyncDispo
     this.#socket = socket;
     this.address = address;
     this.#settings = settings;
-    this.#splitter = new LineSplitter(settings.lineLimit);
+    this.#splitter = new MessageSplitter(settings.lineLimit);
     const writer = {
       write: (line: string) => void socket.write(line),
       writeWithFds: sendFds.bind(undefined, socket),
@@ -73,7 +79,7 @@ export class QmpClient<S extends QmpSchema = Qemu72Schema> implements AsyncDispo
     this.#ended = new Promise((resolve) => socket.once('close', () => resolve()));
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
     socket.on('error', (error) => this.#end(`Connection lost (${error.message})`, error));
-    socket.on('end', () => this.#end('QEMU closed the connection', undefined));
+    socket.on('end', () => this.#end(this.#endReason(), undefined));
     socket.on('close', () => this.#end('The connection was closed', undefined));
   }
 
@@ -287,7 +293,7 @@ export class QmpClient<S extends QmpSchema = Qemu72Schema> implements AsyncDispo
   #receive(chunk: Buffer): void {
     if (this.#failure) return;
     try {
-      this.#splitter.push(chunk, this.#onLine);
+      this.#splitter.push(chunk, this.#onMessage);
     } catch (error) {
       if (!(error instanceof QmpError)) throw error;
       this.#end(error.message, error);
@@ -295,13 +301,14 @@ export class QmpClient<S extends QmpSchema = Qemu72Schema> implements AsyncDispo
     }
   }
 
-  #takeLine(line: string): void {
-    if (this.#failure || line === '' || line === '\r') return;
+  #take(text: string, bytes: number): void {
+    if (this.#failure || text === '' || text === '\r') return;
     let value: unknown;
     try {
-      value = parse(line, this.#settings.bigints);
-    } catch {
-      throw this.#badReply('The server sent a line that is no JSON', line);
+      value = parse(text, this.#settings.bigints);
+    } catch (error) {
+      const why = error instanceof SyntaxError ? 'is no JSON' : 'cannot be read';
+      throw this.#badReply(`The server sent what ${why} (${reasonOf(error)})`, text, error);
     }
     const message = classify(value);
     switch (message?.kind) {
@@ -311,27 +318,34 @@ export class QmpClient<S extends QmpSchema = Qemu72Schema> implements AsyncDispo
       case 'error':
         // Without an id, and no command without one under way: about bytes it could not parse.
         if (!this.#calls.fail(message.id, message.error) && message.id === undefined) {
-          throw this.#badReply(`The server could not parse a command: ${message.error.desc}`, line);
+          throw this.#badReply(`The server could not parse a command: ${message.error.desc}`, text);
         }
         break;
       case 'event':
-        this.#hub.publish(message.event);
+        this.#hub.publish(message.event, bytes);
         break;
       case 'greeting':
-        if (this.#greeting) throw this.#badReply('The server sent a second greeting', line);
+        if (this.#greeting) throw this.#badReply('The server sent a second greeting', text);
         this.#greeting = message.greeting;
         this.#onGreeting?.resolve();
         break;
       default:
-        throw this.#badReply('The server sent JSON that is no QMP message', line);
+        throw this.#badReply('The server sent JSON that is no QMP message', text);
     }
   }
 
-  #badReply(what: string, line: string): QmpError {
-    const shown = line.length > RAW_SHOWN_CHARS ? `${line.slice(0, RAW_SHOWN_CHARS)}...` : line;
+  #badReply(what: string, raw: string, cause?: unknown): QmpError {
+    const shown = raw.length > RAW_SHOWN_CHARS ? `${raw.slice(0, RAW_SHOWN_CHARS)}...` : raw;
     const text = `${what}: ${shown.trimEnd()}`;
-    if (!this.#greeting) return new QmpGreetingError(`${text}. Is this a QMP socket?`, line);
-    return new QmpBadReplyError(`${text}. The connection was closed.`, line);
+    if (!this.#greeting) return new QmpGreetingError(`${text}. Is this a QMP socket?`, raw, cause);
+    const closed = `${text}. The connection was closed.`;
+    return new QmpBadReplyError(closed, raw, 'QMP_BAD_REPLY', cause);
+  }
+
+  #endReason(): string {
+    const { heldBytes } = this.#splitter;
+    if (heldBytes === 0) return 'QEMU closed the connection';
+    return `QEMU closed the connection after ${heldBytes} bytes of a message without its end`;
   }
 
   /** The one way a connection ends; the first reason stands. */

@@ -138,6 +138,22 @@ describe('replies', () => {
     expect((await afterJunk(again)).cause).toMatchObject({ code: 'QMP_BAD_REPLY' });
   });
 
+  it('QMP_BAD_REPLY: says what the parser minds, and what came', async () => {
+    const { cause } = await afterJunk('{"return": [1,,2]}\n');
+    const text =
+      /^The server sent what is no JSON \(Unexpected token.*\): \{"return": \[1,,2\]\}\. /;
+    expect(cause).toMatchObject({ message: expect.stringMatching(text) });
+    expect(cause).toMatchObject({ cause: expect.any(SyntaxError) });
+  });
+
+  it('a time limit is told as a person would: what is left of it to the millisecond', () => {
+    const told = (timeoutMs: number): string =>
+      new errors.QmpTimeLimitError('waiting', timeoutMs).message;
+    expect(told(9987.457814)).toBe('The limit of 9987 ms passed while waiting');
+    expect(told(9999.7)).toBe('The limit of 10 s passed while waiting');
+    expect(told(0.2)).toBe('The limit of 1 ms passed while waiting');
+  });
+
   it('QMP_LINE_TOO_LONG: a line past the limit', async () => {
     const error = await afterJunk('x'.repeat(5_000), 4_096);
     expect(error.cause).toMatchObject({ code: 'QMP_LINE_TOO_LONG' });

@@ -43,15 +43,15 @@ export class QmpNegotiationError extends QmpError {
 }
 
 /**
- * `QMP_BAD_REPLY`: the server sent something that is no QMP message (`raw` is the line as it came),
- * or said that it could not parse ours. The connection is closed: what follows cannot be trusted.
- * `QMP_LINE_TOO_LONG`: a line passed the length limit; `raw` is its beginning.
+ * `QMP_BAD_REPLY`: the server sent something that is no QMP message (`raw` is it as it came), or
+ * said that it could not parse ours. The connection is closed: what follows cannot be trusted.
+ * `QMP_LINE_TOO_LONG`: a message passed the length limit; `raw` is its beginning.
  */
 export class QmpBadReplyError extends QmpError {
   readonly raw: string;
 
-  constructor(message: string, raw: string, code: string = 'QMP_BAD_REPLY') {
-    super(code, message);
+  constructor(message: string, raw: string, code: string = 'QMP_BAD_REPLY', cause?: unknown) {
+    super(code, message, { cause });
     this.raw = raw;
   }
 }
@@ -92,13 +92,19 @@ export class QmpClosedError extends QmpError {
   }
 }
 
+/** A time limit as a person writes it: whole seconds, else whole milliseconds. */
+function shownLimit(timeoutMs: number): string {
+  const ms = Math.max(1, Math.round(timeoutMs));
+  return ms % 1000 === 0 ? `${ms / 1000} s` : `${ms} ms`;
+}
+
 /** `QMP_TIME_LIMIT`: no answer within `timeoutMs` milliseconds. The command may still run. */
 export class QmpTimeLimitError extends QmpError {
   readonly timeoutMs: number;
   readonly sent: SentCommand | undefined;
 
   constructor(what: string, timeoutMs: number, sent?: SentCommand) {
-    super('QMP_TIME_LIMIT', `The limit of ${timeoutMs} ms passed while ${what}`);
+    super('QMP_TIME_LIMIT', `The limit of ${shownLimit(timeoutMs)} passed while ${what}`);
     this.timeoutMs = timeoutMs;
     this.sent = sent;
   }

@@ -17,7 +17,7 @@ describe('QmpListener', () => {
     using odd = hub.open(undefined, (found) => (found.data as { n: number }).n % 2 === 1, {});
     using later = hub.open(['STOP'], undefined, {});
     for (const [index, name] of ['STOP', 'RESET', 'RESUME', 'STOP'].entries()) {
-      hub.publish(event(name, { n: index }));
+      hub.publish(event(name, { n: index }), 0);
     }
     const numbers = (list: readonly QmpEventMessage[]) =>
       list.map((found) => (found.data as { n: number }).n);
@@ -37,7 +37,7 @@ describe('QmpListener', () => {
       let published = 0;
       for (const step of list) {
         if (step === 'publish') {
-          hub.publish(event('E', published));
+          hub.publish(event('E', published), 0);
           published += 1;
         } else if (step === 'take') {
           taken.push(listener.next().then((found) => found.data));
@@ -51,7 +51,7 @@ describe('QmpListener', () => {
         }
       }
       while (published < taken.length) {
-        hub.publish(event('E', published));
+        hub.publish(event('E', published), 0);
         published += 1;
       }
       const got = (await Promise.all(taken)).filter((value) => value !== undefined);
@@ -66,8 +66,8 @@ describe('QmpListener', () => {
     const hub = new EventHub();
     const closed = hub.open(undefined, undefined, {});
     const lost = hub.open(undefined, undefined, {});
-    hub.publish(event('A'));
-    hub.publish(event('B'));
+    hub.publish(event('A'), 0);
+    hub.publish(event('B'), 0);
     const names: string[] = [];
     for await (const found of closed) {
       names.push(found.event);
@@ -98,11 +98,56 @@ describe('QmpListener', () => {
     const hub = new EventHub();
     const full = hub.open(undefined, undefined, { queueLimit: 3 });
     const short = hub.open(undefined, undefined, { historyLimit: 2 });
-    for (let n = 0; n < 5; n += 1) hub.publish(event('E', n));
+    for (let n = 0; n < 5; n += 1) hub.publish(event('E', n), 0);
     expect(full.drain().map((found) => found.data)).toEqual([0, 1, 2]);
     await expect(full.next()).rejects.toMatchObject({ code: 'QMP_OVERLOADED' });
     expect(short.history.map((found) => found.data)).toEqual([3, 4]);
     expect(short.waiting).toBe(5);
+  });
+
+  it('is bounded in bytes too, for one listener and for those to come', async () => {
+    const hub = new EventHub();
+    const queued = hub.open(undefined, undefined, { queueBytes: 30 });
+    const short = hub.open(undefined, undefined, { historyBytes: 25 });
+    for (let n = 0; n < 5; n += 1) hub.publish(event('E', n), 10);
+    expect(queued.drain().map((found) => found.data)).toEqual([0, 1, 2]);
+    await expect(queued.next()).rejects.toMatchObject({
+      code: 'QMP_OVERLOADED',
+      message: expect.stringContaining('3 untaken events of 30 bytes'),
+    });
+    expect(short.history.map((found) => found.data)).toEqual([3, 4]);
+    // Larger than all that is remembered: taken, and forgotten with what came before.
+    hub.publish(event('E', 5), 2 ** 21);
+    expect(short.history).toEqual([]);
+    hub.publish(event('E', 6), 10);
+    using late = hub.open(undefined, undefined, { replay: true });
+    expect(late.drain().map((found) => found.data)).toEqual([6]);
+    // Room is counted anew once events were taken.
+    using taking = hub.open(undefined, undefined, { queueBytes: 10 });
+    for (let n = 0; n < 5; n += 1) {
+      hub.publish(event('E', n), 10);
+      expect((await taking.next()).data).toBe(n);
+    }
+  });
+
+  it('remembers what it would without bounds, cut off at them', () => {
+    const sizes = fc.array(fc.integer({ min: 1, max: 40 }), { maxLength: 60 });
+    const limits = fc.record({
+      historyLimit: fc.integer({ min: 1, max: 20 }),
+      historyBytes: fc.integer({ min: 1, max: 100 }),
+    });
+    const property = fc.property(sizes, limits, (list, { historyLimit, historyBytes }) => {
+      const hub = new EventHub();
+      using listener = hub.open(undefined, undefined, { historyLimit, historyBytes });
+      for (const [n, bytes] of list.entries()) hub.publish(event('E', n), bytes);
+      let first = Math.max(0, list.length - historyLimit);
+      const total = (from: number): number => list.slice(from).reduce((sum, one) => sum + one, 0);
+      while (total(first) > historyBytes) first += 1;
+      expect(listener.history.map((found) => found.data)).toEqual(
+        list.map((_, n) => n).slice(first),
+      );
+    });
+    fc.assert(property, { numRuns: 300 });
   });
 
   it('fails alone when its predicate throws', async () => {
@@ -115,7 +160,7 @@ describe('QmpListener', () => {
       {},
     );
     using fine = hub.open(undefined, undefined, {});
-    hub.publish(event('A'));
+    hub.publish(event('A'), 0);
     await expect(broken.next()).rejects.toMatchObject({ code: 'QMP_PREDICATE' });
     expect(fine.waiting).toBe(1);
   });
@@ -129,7 +174,7 @@ describe('QmpListener', () => {
     });
     const signal = AbortSignal.abort('no');
     await expect(listener.next({ signal })).rejects.toMatchObject({ code: 'QMP_ABORTED' });
-    hub.publish(event('STOP'));
+    hub.publish(event('STOP'), 0);
     expect(listener.waiting).toBe(1);
   });
 });

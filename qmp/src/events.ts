@@ -10,20 +10,67 @@ import { bounded, TIMEOUT_DEFAULT_MS, timeLimitOf, type WaitOptions } from './wa
 
 /** Events a listener holds that nobody has taken yet. */
 export const QUEUE_LIMIT_DEFAULT = 65_536;
+/** The same in bytes, as they came. */
+export const QUEUE_BYTES_DEFAULT = 64 * 1024 * 1024;
 /** Events a listener, and the client itself, remembers. */
 export const HISTORY_LIMIT_DEFAULT = 1_024;
+/** The same in bytes, as they came; an event of QEMU's has some hundred. */
+export const HISTORY_BYTES_DEFAULT = 1024 * 1024;
 
 export interface ListenOptions {
   /** Begin with the events the client still remembers (those before negotiation too). */
   readonly replay?: boolean;
   /** Untaken events held before the listener fails with `QMP_OVERLOADED`. */
   readonly queueLimit?: number;
+  /** The same in bytes of JSON, as they came. Default 64 MiB. */
+  readonly queueBytes?: number;
   /** Past events kept in `history`. */
   readonly historyLimit?: number;
+  /** The same in bytes; one event larger than this is not kept. Default 1 MiB. */
+  readonly historyBytes?: number;
 }
 
 /** Takes an event or leaves it. A predicate that throws fails its own listener, nothing else. */
 export type EventPredicate<E extends QmpEventMessage> = (event: E) => boolean;
+
+/** An event and the length of the message that it came in. */
+interface Sized<E> {
+  readonly event: E;
+  readonly bytes: number;
+}
+
+/** The newest events, bounded in number and bytes; older ones are forgotten. */
+class History<E> {
+  readonly #countMax: number;
+  readonly #bytesMax: number;
+  #entries: Sized<E>[] = [];
+  #head = 0;
+  #bytes = 0;
+
+  constructor(countMax: number, bytesMax: number) {
+    this.#countMax = countMax;
+    this.#bytesMax = bytesMax;
+  }
+
+  /** Oldest first. */
+  get entries(): readonly Sized<E>[] {
+    return this.#entries.slice(this.#head);
+  }
+
+  add(entry: Sized<E>): void {
+    this.#entries.push(entry);
+    this.#bytes += entry.bytes;
+    const tooMany = (): boolean => this.#entries.length - this.#head > this.#countMax;
+    while (this.#head < this.#entries.length && (tooMany() || this.#bytes > this.#bytesMax)) {
+      this.#bytes -= this.#entries[this.#head]!.bytes;
+      this.#head += 1;
+    }
+    // Letting go of the forgotten half at once keeps each add cheap on average.
+    if (this.#head * 2 < this.#entries.length) return;
+    this.#entries = this.#entries.slice(this.#head);
+    this.#head = 0;
+  }
+}
 
 interface Waiter<E> {
   readonly resolve: (event: E) => void;
@@ -38,11 +85,12 @@ export class QmpListener<E extends QmpEventMessage = QmpEventMessage>
   readonly #names: ReadonlySet<string> | undefined;
   readonly #predicate: EventPredicate<E> | undefined;
   readonly #queueLimit: number;
-  readonly #historyLimit: number;
+  readonly #queueBytesMax: number;
+  readonly #history: History<E>;
   readonly #onClose: (listener: QmpListener<E>) => void;
-  #queue: E[] = [];
+  #queue: Sized<E>[] = [];
   #head = 0;
-  #history: E[] = [];
+  #queueBytes = 0;
   #waiters: Waiter<E>[] = [];
   #end: QmpError | undefined;
 
@@ -56,14 +104,21 @@ export class QmpListener<E extends QmpEventMessage = QmpEventMessage>
     this.#names = names && new Set(names);
     this.#predicate = predicate;
     this.#queueLimit = options.queueLimit ?? QUEUE_LIMIT_DEFAULT;
-    this.#historyLimit = options.historyLimit ?? HISTORY_LIMIT_DEFAULT;
+    this.#queueBytesMax = options.queueBytes ?? QUEUE_BYTES_DEFAULT;
+    this.#history = new History(
+      options.historyLimit ?? HISTORY_LIMIT_DEFAULT,
+      options.historyBytes ?? HISTORY_BYTES_DEFAULT,
+    );
     this.#onClose = onClose;
     this.description = names ? names.join(' or ') : 'any event';
   }
 
-  /** The events that passed the filter, taken or not, oldest first; the newest `historyLimit`. */
+  /**
+   * The events that passed the filter, taken or not, oldest first: the newest that `historyLimit`
+   * and `historyBytes` have room for.
+   */
   get history(): readonly E[] {
-    return this.#history.slice(-this.#historyLimit);
+    return this.#history.entries.map(({ event }) => event);
   }
 
   /** Events that wait to be taken. */
@@ -75,8 +130,11 @@ export class QmpListener<E extends QmpEventMessage = QmpEventMessage>
     return this.#end !== undefined;
   }
 
-  /** Hand an event in. Called by the client for each event; returns whether it was taken. */
-  offer(event: QmpEventMessage): boolean {
+  /**
+   * Hand an event in, with the length of the message it came in. Called by the client for each
+   * event; returns whether it was taken.
+   */
+  offer(event: QmpEventMessage, bytes: number): boolean {
     if (this.#end) return false;
     const candidate = event as E;
     try {
@@ -87,16 +145,22 @@ export class QmpListener<E extends QmpEventMessage = QmpEventMessage>
       this.finish(new QmpError('QMP_PREDICATE', text, { cause }));
       return false;
     }
-    this.#remember(candidate);
+    const entry = { event: candidate, bytes };
+    this.#history.add(entry);
     const waiter = this.#waiters.shift();
     if (waiter) {
       waiter.resolve(candidate);
-    } else if (this.waiting >= this.#queueLimit) {
-      const text = `The listener for ${this.description} holds ${this.#queueLimit} untaken events.`;
-      this.finish(new QmpOverloadedError(`${text} Take them faster, or raise queueLimit.`));
-    } else {
-      this.#queue.push(candidate);
+      return true;
     }
+    const full = this.waiting >= this.#queueLimit ? 'queueLimit' : 'queueBytes';
+    if (full === 'queueLimit' || this.#queueBytes + bytes > this.#queueBytesMax) {
+      const held = `${this.waiting} untaken events of ${this.#queueBytes} bytes`;
+      const text = `The listener for ${this.description} holds ${held}.`;
+      this.finish(new QmpOverloadedError(`${text} Take them faster, or raise ${full}.`));
+      return true;
+    }
+    this.#queue.push(entry);
+    this.#queueBytes += bytes;
     return true;
   }
 
@@ -126,9 +190,10 @@ export class QmpListener<E extends QmpEventMessage = QmpEventMessage>
 
   /** Take everything that waits, without waiting. */
   drain(): E[] {
-    const events = this.#queue.slice(this.#head);
+    const events = this.#queue.slice(this.#head).map(({ event }) => event);
     this.#queue = [];
     this.#head = 0;
+    this.#queueBytes = 0;
     return events;
   }
 
@@ -167,8 +232,9 @@ export class QmpListener<E extends QmpEventMessage = QmpEventMessage>
   }
 
   #take(): E {
-    const event = this.#queue[this.#head]!;
+    const { event, bytes } = this.#queue[this.#head]!;
     this.#head += 1;
+    this.#queueBytes -= bytes;
     // Dropping the taken half at once keeps each take cheap on average.
     if (this.#head * 2 > this.#queue.length) {
       this.#queue = this.#queue.slice(this.#head);
@@ -176,19 +242,12 @@ export class QmpListener<E extends QmpEventMessage = QmpEventMessage>
     }
     return event;
   }
-
-  #remember(event: E): void {
-    this.#history.push(event);
-    if (this.#history.length > this.#historyLimit * 2) {
-      this.#history = this.#history.slice(-this.#historyLimit);
-    }
-  }
 }
 
 /** The client's side: every open listener, and the newest events for those opened with `replay`. */
 export class EventHub {
   readonly #listeners = new Set<QmpListener>();
-  #recent: QmpEventMessage[] = [];
+  readonly #recent = new History<QmpEventMessage>(HISTORY_LIMIT_DEFAULT, HISTORY_BYTES_DEFAULT);
   #end: QmpError | undefined;
 
   get listenerCount(): number {
@@ -204,18 +263,18 @@ export class EventHub {
       this.#listeners.delete(gone as unknown as QmpListener);
     };
     const listener = new QmpListener<E>(names, predicate, options, forget);
-    if (options.replay) for (const event of this.#recent) listener.offer(event);
+    if (options.replay) {
+      for (const { event, bytes } of this.#recent.entries) listener.offer(event, bytes);
+    }
     if (this.#end) listener.finish(this.#end);
     else if (!listener.closed) this.#listeners.add(listener as unknown as QmpListener);
     return listener;
   }
 
-  publish(event: QmpEventMessage): void {
-    this.#recent.push(event);
-    if (this.#recent.length > HISTORY_LIMIT_DEFAULT * 2) {
-      this.#recent = this.#recent.slice(-HISTORY_LIMIT_DEFAULT);
-    }
-    for (const listener of this.#listeners) listener.offer(event);
+  /** `bytes`: the length of the message that the event came in. */
+  publish(event: QmpEventMessage, bytes: number): void {
+    this.#recent.add({ event, bytes });
+    for (const listener of this.#listeners) listener.offer(event, bytes);
   }
 
   /** The connection is over: every listener ends, and later ones begin ended. */

@@ -9,7 +9,7 @@ export {
   QmpListener,
   QUEUE_LIMIT_DEFAULT,
 } from './events.js';
-export { LINE_LIMIT_DEFAULT, LineSplitter } from './framing.js';
+export { LINE_LIMIT_DEFAULT, MessageSplitter } from './framing.js';
 export type { Qemu72Schema } from './generated/qemu-7.2.js';
 export {
   Machine,

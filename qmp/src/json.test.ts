@@ -36,4 +36,37 @@ describe('stringify and parse', () => {
     expect(() => stringify(cycle)).toThrow(TypeError);
     expect(() => parse('{"a":18446744073709551615', true)).toThrow(SyntaxError);
   });
+
+  it('read any text as JSON.parse does, or refuse it as that does', () => {
+    const token = fc.constantFrom(
+      ...['{', '}', '[', ']', ',', ':', '"', '\\', '\\"', '"\\\\"', ' ', '-', '0', '.', 'e+'],
+      ...['18446744073709551615', '1.0000000000000000001', '1e18446744073709551615', '"a"'],
+      '123456789012345678901234567890',
+    );
+    const rounded = (value: unknown): unknown =>
+      JSON.parse(JSON.stringify(value, (_, one) => (typeof one === 'bigint' ? Number(one) : one)));
+    const outcome = (read: () => unknown): unknown => {
+      try {
+        return { value: read() };
+      } catch (error) {
+        return (error as Error).name;
+      }
+    };
+    const wrapped = fc.array(token).map((parts) => `[18446744073709551615${parts.join('')}]`);
+    const property = fc.property(wrapped, (text) => {
+      expect(outcome(() => rounded(parse(text, true)))).toEqual(
+        outcome(() => rounded(JSON.parse(text))),
+      );
+    });
+    fc.assert(property, { numRuns: 3000 });
+  });
+
+  it('read what is as large as a message may be', () => {
+    const long = 'x\\"'.repeat(5 * 2 ** 20);
+    const text = JSON.stringify({ long, list: [1.5] }).replace('1.5', '18446744073709551615');
+    expect(parse(text, true)).toEqual({ long, list: [18_446_744_073_709_551_615n] });
+    const digits = '9'.repeat(8 * 2 ** 20);
+    expect(parse(`[${digits}]`, true)).toEqual([Number.POSITIVE_INFINITY]);
+    expect(() => parse(`["${'\\'.repeat(16 * 2 ** 20)}`, true)).toThrow(SyntaxError);
+  });
 });

@@ -9,7 +9,7 @@ import { TIMEOUT_DEFAULT_MS, type WaitOptions } from './waiting.js';
 export interface ConnectOptions extends WaitOptions {
   /** Use out-of-band execution when the server offers it. Default true. */
   readonly oob?: boolean;
-  /** Longest line accepted from the server, bytes. Default 16 MiB. */
+  /** Longest message accepted from the server, bytes. Default 16 MiB. */
   readonly lineLimit?: number;
   /** Commands waiting and in flight together. Default 65,536. */
   readonly callLimit?: number;

@@ -48,6 +48,24 @@ async function qtest(socketPath: string, line: string): Promise<string> {
 }
 
 describe('commands', () => {
+  it('understands a monitor that prints prettily, the schema of 200 kB included', async () => {
+    const pretty = path.join(folder, 'pretty.sock');
+    const args = ['-qmp-pretty', `unix:${pretty},server=on,wait=off`];
+    await using machine = await launch({ args });
+    await using client = await QmpClient.connect({ path: pretty }, { bigints: true });
+    using events = client.listen('RESUME');
+    expect(await client.execute('query-status')).toMatchObject({ status: 'prelaunch' });
+    const schema = await machine.qmp.execute('query-qmp-schema');
+    expect(await client.execute('query-qmp-schema')).toEqual(schema);
+    const names = await Promise.all([client.execute('query-name'), client.execute('query-kvm')]);
+    expect(names).toEqual([{}, expect.objectContaining({ enabled: false })]);
+    await client.execute('cont');
+    expect(await events.next()).toMatchObject({ event: 'RESUME' });
+    await expect(client.executeUntyped('no-such')).rejects.toMatchObject({
+      errorClass: 'CommandNotFound',
+    });
+  });
+
   it.each([
     { oob: true, count: 10_000 },
     { oob: false, count: 2_000 },

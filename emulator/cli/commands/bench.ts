@@ -62,7 +62,8 @@ export function addBenchCommand(program: Command, run: Runner): void {
     .option('--tmpfs <dir>', "where virtio-blk's disk lies", '/dev/shm')
     .option('--timeout <s>', 'seconds for one storm', integer(1, 86400), 300)
     .option('--json', 'print one JSON array');
-  addBootOptions(command).action((flags: BenchFlags) =>
+  // Each way to swap decides these.
+  addBootOptions(command, { without: ['--swap', '--disk-dir'] }).action((flags: BenchFlags) =>
     run(async ({ progress, signal }) => {
       const rows = await runBench({
         guest: guestOptions(flags),

@@ -7,6 +7,13 @@ import { type Check, runDoctor } from '../../guest/doctor.js';
 import type { Runner } from '../context.js';
 import { kernelChoice } from '../options.js';
 
+interface DoctorFlags {
+  kernel?: string;
+  kbuild?: string;
+  fetch?: true;
+  json?: true;
+}
+
 const MARKS = { yes: 'ok', no: 'NO', note: '--' } as const;
 
 function render(check: Check): string {
@@ -20,13 +27,19 @@ export function addDoctorCommand(program: Command, run: Runner): void {
     .description('check what this machine needs to run a guest, and say how to mend it')
     .option('--kernel <name|bzImage>', 'the kernel to check (default: debian-6.1)')
     .option('--kbuild <dir>', 'the build folder of your own kernel')
+    .option('--fetch', 'fetch or build the kernel when it is not there yet')
     .option('--json', 'as one JSON array')
-    .action((flags: { kernel?: string; kbuild?: string; json?: true }) =>
-      run(async ({ progress }) => {
+    .action((flags: DoctorFlags) =>
+      run(async ({ progress, signal }) => {
         const { kernel = 'debian-6.1' } = kernelChoice(flags);
-        const checks = await runDoctor(kernel, progress.say);
-        const text = flags.json ? `${JSON.stringify(checks)}\n` : checks.map(render).join('');
-        process.stdout.write(text);
+        const options = { progress: progress.slow, signal, fetch: flags.fetch ?? false };
+        const checks: Check[] = [];
+        for await (const check of runDoctor(kernel, options)) {
+          progress.close();
+          checks.push(check);
+          if (!flags.json) process.stdout.write(render(check));
+        }
+        if (flags.json) process.stdout.write(`${JSON.stringify(checks)}\n`);
         const missing = checks.some((check) => check.state === 'no');
         return missing ? ExitCode.UNAVAILABLE : ExitCode.OK;
       }),

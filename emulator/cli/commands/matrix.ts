@@ -2,7 +2,7 @@
  * `tmem matrix` (and `npm run matrix`): a verified storm for each kernel, front end and transport.
  */
 import type { Command } from 'commander';
-import { isCached, kernelCatalogue } from '../../../images/index.js';
+import { didYouMean, isCached, kernelCatalogue } from '../../../images/index.js';
 import { ExitCode, TmemError } from '../../errors.js';
 import { type MatrixRow, runMatrix } from '../../guest/matrix.js';
 import { defaultCacheDir } from '../../guest/paths.js';
@@ -38,7 +38,8 @@ async function kernelNames(flags: MatrixFlags): Promise<string[]> {
   if (strange === undefined) return names;
   throw new TmemError(
     'OPTION_INVALID',
-    `--kernels: ${JSON.stringify(strange)} is not one of ${known.join(', ')}`,
+    `--kernels: ${JSON.stringify(strange)} is not one of ${known.join(', ')}` +
+      didYouMean(strange, known),
   );
 }
 
@@ -54,6 +55,9 @@ function transportNames(flags: MatrixFlags): readonly Transport[] {
     );
   });
 }
+
+/** What each combination decides. */
+const DECIDED = ['--kernel', '--kbuild', '--front-end', '--transport', '--swap', '--data-size'];
 
 function cell(row: MatrixRow | undefined): string {
   if (row === undefined) return '-';
@@ -97,7 +101,7 @@ export function addMatrixCommand(program: Command, run: Runner): void {
     .option('--passes <n>', 'times to verify and rewrite it', integer(1, 1000), 1)
     .option('--timeout <s>', 'seconds for one storm', integer(1, 86400), 300)
     .option('--json', 'print one JSON array, a row a combination');
-  addBootOptions(command, { mem: 128 }).action((flags: MatrixFlags) =>
+  addBootOptions(command, { mem: 128, without: DECIDED }).action((flags: MatrixFlags) =>
     run(async ({ progress, signal }) => {
       const rows = await runMatrix({
         kernels: await kernelNames(flags),

@@ -6,13 +6,17 @@ import type { Command } from 'commander';
 import { ExitCode, TmemError } from '../../errors.js';
 import { bootGuest, planGuest } from '../../guest/guest.js';
 import type { Context, Runner } from '../context.js';
-import { addBootOptions, type BootFlags, guestOptions, integer } from '../options.js';
+import { addBootOptions, type BootFlags, gdbHint, guestOptions, integer } from '../options.js';
 
 interface RunFlags extends BootFlags {
   timeout?: number;
   dryRun?: true;
+  files?: string;
   verbose?: true;
 }
+
+const FILES_HINT =
+  'the files that it names are made by a run and go with it; --files DIR makes them to stay';
 
 /** What a word must be like to need no quotes in a POSIX shell. */
 const PLAIN_WORD = /^[\w@%+=:,./-]+$/;
@@ -41,9 +45,12 @@ function writeTo(stream: NodeJS.WriteStream, chunk: Buffer): Promise<unknown> | 
 
 async function runInGuest(words: string[], flags: RunFlags, context: Context): Promise<number> {
   const { signal, progress } = context;
-  const say = flags.verbose ? { progress: progress.say } : {};
+  const say = flags.verbose ? progress.say : progress.slow;
+  const hint = gdbHint(flags);
+  if (hint !== undefined) progress.say(hint);
   const stdin = process.stdin.isTTY ? '' : await readStdin();
-  await using guest = await bootGuest({ ...guestOptions(flags), ...say, signal });
+  await using guest = await bootGuest({ ...guestOptions(flags), progress: say, signal });
+  progress.close();
   const limit = flags.timeout === undefined ? {} : { timeoutMs: flags.timeout * 1000 };
   try {
     const result = await guest.exec(shellLine(words), {
@@ -66,12 +73,16 @@ export function addRunCommand(program: Command, run: Runner): void {
     .description('boot a guest, run a command in it, return its exit code')
     .argument('[command...]', 'one word: a line for /bin/sh; more: a program and its arguments')
     .option('--timeout <s>', 'seconds for the command (default: none)', integer(1, 86400))
-    .option('--dry-run', 'print the QEMU command and run nothing')
+    .option('--dry-run', 'print the QEMU command; run, fetch and build nothing')
+    .option('--files <dir>', 'with --dry-run: make the files that it names here, and leave them')
     .option('-v, --verbose', 'say each step on stderr');
   addBootOptions(command).action((words: string[], flags: RunFlags) =>
     run(async (context) => {
       if (flags.dryRun) {
-        process.stdout.write(`${await planGuest(guestOptions(flags))}\n`);
+        const plan = { ...guestOptions(flags), progress: context.progress.slow };
+        process.stdout.write(`${await planGuest(plan, flags.files)}\n`);
+        context.progress.close();
+        if (flags.files === undefined) context.progress.say(FILES_HINT);
         return ExitCode.OK;
       }
       if (words.length > 0) return runInGuest(words, flags, context);

@@ -1,9 +1,10 @@
 /**
  * `tmem serve`: the store and the ivshmem server alone, for a QEMU that somebody else starts.
  */
-
+import { lstatSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
 import { shellQuote } from '@qemu-tmem/qmp';
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { ExitCode } from '../../errors.js';
 import { TmemServer } from '../../session/server.js';
 import type { Context, Runner } from '../context.js';
@@ -14,7 +15,30 @@ interface ServeFlags extends StoreFlags {
   json?: true;
 }
 
+function socketPath(path: string): string {
+  if (path !== '') return path;
+  throw new InvalidArgumentError('It must be the path of a socket to make.');
+}
+
+/** Removes a socket whose server is gone: nobody listens there. Others are left for `listen` to find. */
+async function removeStale(path: string): Promise<boolean> {
+  if (!lstatSync(path, { throwIfNoEntry: false })?.isSocket()) return false;
+  const refused = await new Promise<boolean>((resolve) => {
+    const socket = connect(path);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(false);
+    });
+    socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'ECONNREFUSED'));
+  });
+  if (refused) rmSync(path, { force: true });
+  return refused;
+}
+
 async function serve(flags: ServeFlags, context: Context): Promise<number> {
+  if (await removeStale(flags.socket)) {
+    context.progress.say(`removed ${flags.socket}, whose server was gone`);
+  }
   await using server = await TmemServer.start({
     ...storeOptions(flags),
     socketPath: flags.socket,
@@ -39,7 +63,7 @@ export function addServeCommand(program: Command, run: Runner): void {
   const command = program
     .command('serve')
     .description('run the store and ivshmem server for a QEMU of your own')
-    .requiredOption('--socket <path>', 'UNIX socket for QEMU to connect to')
+    .requiredOption('--socket <path>', 'UNIX socket for QEMU to connect to', socketPath)
     .option('--json', 'print the arguments QEMU needs as one JSON object');
   addStoreOptions(command).action((flags: ServeFlags) => run((context) => serve(flags, context)));
 }

@@ -6,7 +6,7 @@ import { ExitCode } from '../../errors.js';
 import { bootGuest } from '../../guest/guest.js';
 import { runStorm, type StormReport } from '../../guest/storm.js';
 import type { Context, Runner } from '../context.js';
-import { addBootOptions, type BootFlags, guestOptions, integer } from '../options.js';
+import { addBootOptions, type BootFlags, gdbHint, guestOptions, integer } from '../options.js';
 import { renderReport } from '../report.js';
 
 interface StormFlags extends BootFlags {
@@ -25,6 +25,8 @@ function stormMib(flags: StormFlags): number {
 async function storm(flags: StormFlags, context: Context): Promise<StormReport> {
   const { progress, signal } = context;
   const options = { ...guestOptions(flags), progress: progress.say, signal };
+  const hint = gdbHint(flags);
+  if (hint !== undefined) progress.say(hint);
   await using guest = await bootGuest(options);
   progress.say(`storming ${stormMib(flags)} MiB through ${flags.mem} MiB of memory`);
   return await runStorm(guest, {

@@ -7,7 +7,7 @@ import * as fs from 'node:fs';
 import * as net from 'node:net';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import { LineSplitter } from '../framing.js';
+import { MessageSplitter } from '../framing.js';
 import type { QmpAddress } from '../transport.js';
 import { FakeConnection, type FakeHandler } from './fake-connection.js';
 
@@ -114,7 +114,7 @@ export class FakeQmpServer implements AsyncDisposable {
     const { pieceBytes, beforeGreeting, afterGreeting, greeting, capabilities } = this.#options;
     const connection = new FakeConnection(socket, this.#handlers, pieceBytes);
     this.connections.push(connection);
-    const splitter = new LineSplitter();
+    const splitter = new MessageSplitter();
     socket.on('data', (chunk: Buffer) => splitter.push(chunk, (line) => connection.take(line)));
     if (beforeGreeting) connection.send(beforeGreeting);
     if (greeting !== null) connection.send(greeting ?? greetingLine(capabilities));
