@@ -28,6 +28,8 @@ export const ExitCode = {
 export type TmemErrorCode =
   | 'ACCEL_UNAVAILABLE'
   | 'DATA_DISK_UNUSABLE'
+  | 'FOLDER_UNSUPPORTED'
+  | 'FOLDER_UNUSABLE'
   | 'FRONT_END_UNSUPPORTED'
   | 'GUEST_BOOT_TIMEOUT'
   | 'GUEST_SETUP_FAILED'
@@ -38,6 +40,8 @@ export type TmemErrorCode =
 
 const EXIT_CODES: Readonly<Record<string, number>> = {
   ACCEL_UNAVAILABLE: ExitCode.UNAVAILABLE,
+  FOLDER_UNSUPPORTED: ExitCode.USAGE,
+  FOLDER_UNUSABLE: ExitCode.USAGE,
   FRONT_END_UNSUPPORTED: ExitCode.USAGE,
   GEOMETRY_INVALID: ExitCode.USAGE,
   GUEST_BOOT_TIMEOUT: ExitCode.TIMEOUT,

@@ -3,6 +3,7 @@
  */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { TmemError } from '../errors.js';
+import type { Share } from '../guest/folders.js';
 import type { FrontEndChoice } from '../guest/front-end.js';
 import type { GuestOptions } from '../guest/guest.js';
 import { SWAP_KINDS, type SwapKind } from '../guest/swap.js';
@@ -40,6 +41,11 @@ function collect<T>(parse: (text: string) => T): (text: string, before: T[] | un
   return (text, before) => [...(before ?? []), parse(text)];
 }
 
+function share(text: string): Share {
+  const match = /^(.*?)(?::(rw|ro))?$/.exec(text)!;
+  return { path: match[1]!, writable: match[2] === 'rw' };
+}
+
 const text = (value: string): string => value;
 
 /** What commander makes of the guest options. */
@@ -56,6 +62,9 @@ interface GuestFlags {
   dataSize?: number;
   diskDir?: string;
   with?: string[];
+  root: 'own' | 'host';
+  share?: Share[];
+  module?: string[];
   append?: string[];
   moduleParam?: string[];
   bootTimeout: number;
@@ -104,6 +113,13 @@ function addGuestOptions(command: Command, mem: number): Command {
     .option('--data-size <size>', 'an ext4 file system of this size, on /data', size)
     .option('--disk-dir <dir>', 'where the disks lie (default: the temporary directory)')
     .option('--with <path>', 'a program with its libraries, a file or a folder', collect(text))
+    .addOption(
+      new Option('--root <whose>', "own: a root in memory; host: this machine's, read-only below")
+        .choices(['own', 'host'])
+        .default('own'),
+    )
+    .option('--share <dir[:rw]>', 'a folder of the host, on /mnt/NAME', collect(share))
+    .option('--module <name>', 'a module of the kernel, loaded before swap', collect(text))
     .option('--append <word>', 'a word for the kernel command line', collect(text))
     .option('--module-param <name=value>', 'a parameter of the tmem module', collect(text))
     .option('--boot-timeout <s>', 'seconds until the guest must answer', integer(1, 3600), 60)
@@ -177,6 +193,10 @@ export function guestOptions(flags: BootFlags): GuestOptions {
     bootTimeoutMs: flags.bootTimeout * 1000,
     store: storeOptions(flags),
     with: flags.with ?? [],
+    root: flags.root,
+    shares: flags.share ?? [],
+    kernelModules: flags.module ?? [],
+    folder: process.cwd(),
     kernelArguments: flags.append ?? [],
     kernelPatches: flags.patch ?? [],
     moduleParameters: flags.moduleParam ?? [],

@@ -61,10 +61,16 @@ export async function prepare(options: AssetOptions): Promise<Prepared> {
 
 /** As `prepare`, and packs an initramfs into the run's folder. */
 export async function makeAssets(
-  options: AssetOptions & { readonly with: readonly string[]; readonly modules: readonly string[] },
+  options: AssetOptions & {
+    readonly with: readonly string[];
+    readonly modules: readonly string[];
+    /** Throws for a kernel that lacks what is wanted of it. */
+    readonly check: (kernel: Kernel) => void;
+  },
   runDir: RunDir,
 ): Promise<Assets> {
   const { kernel, module, tools } = await prepare(options);
+  options.check(kernel);
   const { cacheDir, progress } = options;
   const parts = {
     kernel,

@@ -34,8 +34,9 @@ export function makeDataDisk(directory: string, mib: number): string {
   );
 }
 
-/** The shell command that mounts it; `disk` counts from 0. */
-export function mountCommand(disk: number): string {
+/** The shell command that mounts it; `disk` counts from 0. Below /sysroot for `sysroot`. */
+export function mountCommand(disk: number, sysroot = false): string {
   const device = `/dev/vd${String.fromCharCode(97 + disk)}`;
-  return `mkdir -p /data && mount -t ext4 ${device} /data`;
+  const point = sysroot ? '/sysroot/data' : '/data';
+  return `mkdir -p ${point} && mount -t ext4 ${device} ${point}`;
 }

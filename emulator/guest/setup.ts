@@ -1,0 +1,31 @@
+/**
+ * What is done in a guest before anybody's commands, and how those start.
+ */
+import type { StartOptions } from '../../images/index.js';
+import { mountCommand } from './data-disk.js';
+import { HOST_ROOT, type HostFolder, rootCommand, rootPath, shareCommand } from './folders.js';
+import type { GuestOptions } from './guest.js';
+import { type SwapPlan, swapCommands } from './swap.js';
+
+/** Shell commands for the guest's own root, in order; each must succeed. */
+export function setupCommands(
+  options: GuestOptions,
+  folders: readonly HostFolder[],
+  swap: SwapPlan,
+): string[] {
+  const hostRoot = folders.includes(HOST_ROOT);
+  const shares = folders.filter((folder) => folder !== HOST_ROOT);
+  return [
+    swapCommands(swap),
+    ...(hostRoot ? [rootCommand(options.folder ?? '/root')] : []),
+    ...(options.dataMib === undefined ? [] : [mountCommand(swap.disks, hostRoot)]),
+    ...(shares.length > 0 ? [shareCommand(shares, hostRoot)] : []),
+  ];
+}
+
+/** How commands start that are not the setup's. */
+export function startOf(options: GuestOptions): StartOptions {
+  const folder = options.folder === undefined ? {} : { folder: options.folder };
+  if (options.root !== 'host') return folder;
+  return { ...folder, sysroot: true, environment: { PATH: rootPath(process.env.PATH) } };
+}
