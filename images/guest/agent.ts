@@ -56,6 +56,8 @@ export interface ExecOptions extends StartOptions {
    * and destroyed when that ends.
    */
   stdin?: string | Uint8Array | Readable;
+  /** Is given the command when it has started, to signal it or to resize its terminal. */
+  onStart?: (command: Pick<GuestProcess, 'kill' | 'resize'>) => void;
   /** When these give a promise, the stream waits for it, and so does a command that writes on. */
   onStdout?: (chunk: Buffer) => unknown;
   onStderr?: (chunk: Buffer) => unknown;
@@ -120,20 +122,21 @@ export class GuestAgent implements AsyncDisposable {
   /**
    * Runs a command with /bin/sh -c and waits for its end. A code other than 0 is not an error.
    * Errors: AGENT_GONE, AGENT_PROTOCOL, AGENT_REFUSED (too many commands, or the guest cannot start
-   * one), AGENT_TIMEOUT, the signal's reason, or what a callback throws.
+   * one), AGENT_TIMEOUT, the signal's reason, what a callback throws, or the error of `stdin`.
    */
   async exec(command: string, options: ExecOptions = {}): Promise<ExecResult> {
     options.signal?.throwIfAborted();
     const child = this.#start(command, options);
     const stdout = new Capture(child.stdout, options.onStdout);
     const stderr = new Capture(child.stderr, options.onStderr);
-    feed(child, options.stdin);
+    const fed = feed(child, options.stdin);
+    options.onStart?.(child);
     const limits: AbortSignal[] = options.signal ? [options.signal] : [];
     if (options.timeoutMs !== undefined) limits.push(AbortSignal.timeout(options.timeoutMs));
     const limit = AbortSignal.any(limits);
     const ended = Promise.all([child.exit, stdout.ended, stderr.ended]);
     try {
-      const [code] = await Promise.race([ended, rejectOnAbort(limit)]);
+      const [code] = await Promise.race([ended, fed, rejectOnAbort(limit)]);
       const truncated = stdout.truncated || stderr.truncated;
       return { code, stdout: stdout.text(), stderr: stderr.text(), truncated };
     } catch (cause) {
@@ -332,13 +335,19 @@ function rejectOnAbort(signal: AbortSignal): Promise<never> {
   });
 }
 
-function feed(child: GuestProcess, stdin: ExecOptions['stdin']): void {
+/** Gives the command its input. Rejects when that cannot be read; settles in no other way. */
+function feed(child: GuestProcess, stdin: ExecOptions['stdin']): Promise<never> {
   if (!(stdin instanceof Readable)) {
     child.stdin.end(stdin ?? '');
-    return;
+    return new Promise(() => {});
   }
-  // A command may end before its input does, or the input fail: then it is at its end.
-  pipeline(stdin, child.stdin, () => {});
+  const failed = new Promise<never>((_resolve, reject) => {
+    // A command that ends before its input does is no failure: then its end comes first.
+    stdin.once('error', (error) => child.stdin.destroyed || reject(error));
+    pipeline(stdin, child.stdin, () => {});
+  });
+  failed.catch(() => {});
+  return failed;
 }
 
 /** Keeps the beginning of a stream and passes all of it on, as fast as it is taken. */

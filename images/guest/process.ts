@@ -48,6 +48,7 @@ export class RemoteProcess implements GuestProcess {
   #resolveExit!: (code: number) => void;
   #rejectExit!: (error: Error) => void;
   #ended = false;
+  #stdinEnded = false;
   #stdinCredit = STDIN_WINDOW;
   #stdinWaiting: { bytes: Buffer; done: WriteDone } | undefined;
   /** Bytes that the guest may send yet. */
@@ -70,8 +71,12 @@ export class RemoteProcess implements GuestProcess {
     this.stdin = new Writable({
       write: (chunk: Buffer, _encoding, done) => this.#writeStdin(chunk, done),
       final: (done) => {
-        if (!this.#ended) this.#send(encodeFrame(FrameType.STDIN, this.#id, new Uint8Array(0)));
+        this.#endStdin();
         done();
+      },
+      destroy: (error, done) => {
+        this.#endStdin();
+        done(error);
       },
     });
     // A command may end without reading its input: that is its business, not an error.
@@ -135,6 +140,12 @@ export class RemoteProcess implements GuestProcess {
     this.#rejectExit(error);
   }
 
+  #endStdin(): void {
+    if (this.#ended || this.#stdinEnded) return;
+    this.#stdinEnded = true;
+    this.#send(encodeFrame(FrameType.STDIN, this.#id, new Uint8Array(0)));
+  }
+
   #end(): void {
     this.#ended = true;
     const waiting = this.#stdinWaiting;
@@ -153,7 +164,7 @@ export class RemoteProcess implements GuestProcess {
   }
 
   #writeStdin(chunk: Buffer, done: WriteDone): void {
-    let rest = chunk;
+    let rest = this.#stdinEnded ? chunk.subarray(0, 0) : chunk;
     while (rest.length > 0 && this.#stdinCredit > 0) {
       const part = rest.subarray(0, Math.min(rest.length, this.#stdinCredit));
       this.#send(encodeFrame(FrameType.STDIN, this.#id, part));
