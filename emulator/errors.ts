@@ -35,6 +35,7 @@ export type TmemErrorCode =
   | 'GUEST_SETUP_FAILED'
   | 'GUEST_VANISHED'
   | 'OPTION_INVALID'
+  | 'RESULT_UNUSABLE'
   | 'RUN_DIR_UNUSABLE'
   | 'TIMEOUT';
 
@@ -56,6 +57,7 @@ const EXIT_CODES: Readonly<Record<string, number>> = {
   KERNEL_UNKNOWN: ExitCode.USAGE,
   OPTION_INVALID: ExitCode.USAGE,
   POLICY_UNKNOWN: ExitCode.USAGE,
+  RESULT_UNUSABLE: ExitCode.USAGE,
   SOCKET_IN_USE: ExitCode.USAGE,
   SOCKET_PATH_TOO_LONG: ExitCode.USAGE,
   STORE_GONE: ExitCode.INTERNAL,

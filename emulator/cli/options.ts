@@ -37,7 +37,10 @@ function policy(text: string): string {
   }
 }
 
-function collect<T>(parse: (text: string) => T): (text: string, before: T[] | undefined) => T[] {
+/** As commander keeps the values of an option that may come again. */
+export function collect<T>(
+  parse: (text: string) => T,
+): (text: string, before: T[] | undefined) => T[] {
   return (text, before) => [...(before ?? []), parse(text)];
 }
 
@@ -60,6 +63,7 @@ interface GuestFlags {
   frontEnd: FrontEndChoice;
   swapSize?: number[];
   dataSize?: number;
+  dataFrom?: string;
   diskDir?: string;
   with?: string[];
   root: 'own' | 'host';
@@ -111,6 +115,7 @@ function addGuestOptions(command: Command, mem: number): Command {
       collect(size),
     )
     .option('--data-size <size>', 'an ext4 file system of this size, on /data', size)
+    .option('--data-from <dir>', 'the same with the tree of a folder on it')
     .option('--disk-dir <dir>', 'where the disks lie (default: the temporary directory)')
     .option('--with <path>', 'a program with its libraries, a file or a folder', collect(text))
     .addOption(
@@ -204,6 +209,7 @@ export function guestOptions(flags: BootFlags): GuestOptions {
       ? {}
       : { swapDisksMib: flags.swapSize.map((bytes) => Math.ceil(bytes / 2 ** 20)) }),
     ...(flags.dataSize === undefined ? {} : { dataMib: Math.ceil(flags.dataSize / 2 ** 20) }),
+    ...(flags.dataFrom === undefined ? {} : { dataFrom: flags.dataFrom }),
     ...(flags.diskDir === undefined ? {} : { diskDir: flags.diskDir }),
     ...(flags.mirror === undefined ? {} : { mirror: flags.mirror }),
   };

@@ -31,7 +31,7 @@ import { checkFolders, folderModules, type Share, sharedFolders } from './folder
 import { chooseFrontEnds, type FrontEnd, type FrontEndChoice, hookArguments } from './front-end.js';
 import { type GuestMachineOptions, guestCommand, guestMachineSpec } from './machine.js';
 import { defaultCacheDir, RunDir } from './paths.js';
-import { setupCommands, startOf } from './setup.js';
+import { hasDataDisk, loadsModule, setupCommands, startOf } from './setup.js';
 import { SWAP_MODULES, type SwapKind, type SwapPlan } from './swap.js';
 
 export interface GuestOptions {
@@ -50,12 +50,17 @@ export interface GuestOptions {
   readonly accel?: AcceleratorChoice;
   /** Default tmem. */
   readonly swap?: SwapKind;
-  /** Who hands pages to the module, with swap tmem; default auto: the kernel's swap hook. */
+  /**
+   * Who hands pages to the module; default auto: the kernel's swap hook with swap tmem, and with
+   * others no module at all. With swap none, the module is loaded with what is named, and no more.
+   */
   readonly frontEnd?: FrontEndChoice;
   /** Sizes of the swap disks in MiB; default one of 1024. They are sparse files. */
   readonly swapDisksMib?: readonly number[];
   /** MiB of an ext4 file system on a further disk, mounted on /data; default none. */
   readonly dataMib?: number;
+  /** A folder whose tree is on that disk; without `dataMib` that is as large as it needs. */
+  readonly dataFrom?: string;
   /** Where the disks lie; default the run's folder in the system's temporary directory. */
   readonly diskDir?: string;
   /** The store that holds the pages; see TmemServerOptions. */
@@ -132,9 +137,14 @@ function makeDisks(directory: string, sizesMib: readonly number[]): string[] {
   });
 }
 
+function dataDisk(options: GuestOptions, diskDir: RunDir): Promise<string> {
+  const { dataMib: mib, dataFrom: from, signal } = options;
+  return diskDir.fill(() => makeDataDisk({ directory: diskDir.path, mib, from, signal }));
+}
+
 async function plan(options: GuestOptions, lifetime: Lifetime): Promise<Plan> {
   const say = options.progress ?? (() => {});
-  const kind = options.swap ?? 'tmem';
+  const { swap: kind = 'tmem', frontEnd = 'auto', memoryMib = 256 } = options;
   const disksMib = options.swapDisksMib ?? DEFAULT_SWAP_DISKS_MIB;
   const folders = sharedFolders(options.shares ?? [], options.root === 'host');
   const runDir = lifetime.use(new RunDir());
@@ -148,10 +158,11 @@ async function plan(options: GuestOptions, lifetime: Lifetime): Promise<Plan> {
       with: options.with ?? [],
       modules: [
         ...SWAP_MODULES[kind],
-        ...(options.dataMib === undefined ? [] : DATA_MODULES),
+        ...(hasDataDisk(options) ? DATA_MODULES : []),
         ...folderModules(folders),
         ...(options.kernelModules ?? []),
       ],
+      memoryMib,
       check: (kernel) => checkFolders(kernel, folders),
     },
     runDir,
@@ -163,7 +174,7 @@ async function plan(options: GuestOptions, lifetime: Lifetime): Promise<Plan> {
     options.diskDir === undefined ? runDir : lifetime.use(new RunDir(options.diskDir));
   const machine: GuestMachineOptions = {
     accelerator,
-    memoryMib: options.memoryMib ?? 256,
+    memoryMib,
     cpus: options.cpus ?? 1,
     kernelImage: assets.bootImage,
     initramfs: assets.initramfs,
@@ -172,7 +183,7 @@ async function plan(options: GuestOptions, lifetime: Lifetime): Promise<Plan> {
     agentSocket: runDir.file('agent.sock'),
     disks: [
       ...(await diskDir.fill(() => makeDisks(diskDir.path, disksMib))),
-      ...(options.dataMib === undefined ? [] : [makeDataDisk(diskDir.path, options.dataMib)]),
+      ...(hasDataDisk(options) ? [await dataDisk(options, diskDir)] : []),
     ],
     folders,
     kernelArguments: [...hookArguments(assets.kernel), ...(options.kernelArguments ?? [])],
@@ -181,7 +192,7 @@ async function plan(options: GuestOptions, lifetime: Lifetime): Promise<Plan> {
     kind,
     disks: disksMib.length,
     zramMib: disksMib.reduce((sum, mib) => sum + mib, 0),
-    frontEnds: chooseFrontEnds(assets.kernel, options.frontEnd ?? 'auto'),
+    frontEnds: loadsModule(options) ? chooseFrontEnds(assets.kernel, frontEnd) : [],
     transport: options.store?.transport ?? 'ivshmem',
     moduleParameters: options.moduleParameters ?? [],
   };
@@ -259,7 +270,7 @@ export async function bootGuest(options: GuestOptions = {}): Promise<Guest> {
       machineOptions,
       agent,
       kernel: planned.kernel,
-      frontEnds: planned.swap.kind === 'tmem' ? planned.swap.frontEnds : ['none'],
+      frontEnds: loadsModule(options) ? planned.swap.frontEnds : ['none'],
       store,
       bootTimeoutMs: options.bootTimeoutMs ?? DEFAULT_BOOT_MS,
       start: startOf(options),

@@ -7,6 +7,15 @@ import { HOST_ROOT, type HostFolder, rootCommand, rootPath, shareCommand } from 
 import type { GuestOptions } from './guest.js';
 import { type SwapPlan, swapCommands } from './swap.js';
 
+export function hasDataDisk({ dataMib, dataFrom }: GuestOptions): boolean {
+  return dataMib !== undefined || dataFrom !== undefined;
+}
+
+/** Whether our module is loaded before anybody's command. */
+export function loadsModule({ swap = 'tmem', frontEnd = 'auto' }: GuestOptions): boolean {
+  return swap === 'tmem' || (swap === 'none' && frontEnd !== 'auto');
+}
+
 /** Shell commands for the guest's own root, in order; each must succeed. */
 export function setupCommands(
   options: GuestOptions,
@@ -18,7 +27,7 @@ export function setupCommands(
   return [
     swapCommands(swap),
     ...(hostRoot ? [rootCommand(options.folder ?? '/root')] : []),
-    ...(options.dataMib === undefined ? [] : [mountCommand(swap.disks, hostRoot)]),
+    ...(hasDataDisk(options) ? [mountCommand(swap.disks, hostRoot)] : []),
     ...(shares.length > 0 ? [shareCommand(shares, hostRoot)] : []),
   ];
 }

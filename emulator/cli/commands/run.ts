@@ -1,11 +1,12 @@
 /**
  * `tmem run -- CMD`: boots a guest, sets its swap up, runs CMD in it and passes its exit code on.
  */
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { ExitCode, TmemError } from '../../errors.js';
 import { bootGuest, type Guest, planGuest } from '../../guest/guest.js';
-import type { Context, Runner } from '../context.js';
-import { addBootOptions, type BootFlags, guestOptions, integer } from '../options.js';
+import { fetchResult, type ResultPath, resultPath } from '../../guest/results.js';
+import { type Context, describeError, type Runner } from '../context.js';
+import { addBootOptions, type BootFlags, collect, guestOptions, integer } from '../options.js';
 import { type CommandStreams, hasTerminal, LentTerminal, pipedStreams } from '../terminal.js';
 
 /** The best shell that the guest has. */
@@ -16,6 +17,15 @@ export interface RunFlags extends BootFlags {
   dryRun?: true;
   verbose?: true;
   tty?: true;
+  get?: ResultPath[];
+}
+
+function result(words: string): ResultPath {
+  try {
+    return resultPath(words);
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
 }
 
 /** What a word must be like to need no quotes in a POSIX shell. */
@@ -63,12 +73,38 @@ async function executeOnTerminal(
   }
 }
 
+/**
+ * Copies what was asked for, as far as can be. What cannot is told, and never hides how the command
+ * itself ended.
+ * @returns whether all is there
+ */
+async function fetchResults(guest: Guest, results: readonly ResultPath[]): Promise<boolean> {
+  let whole = true;
+  for (const result of results) {
+    try {
+      const leftOut = await fetchResult(guest, result);
+      if (leftOut === 0) continue;
+      process.stderr.write(`tmem: ${result.path}: left out ${leftOut} links and devices\n`);
+    } catch (error) {
+      whole = false;
+      process.stderr.write(`${describeError(error)}\n`);
+    }
+  }
+  return whole;
+}
+
 async function runInGuest(line: string, flags: RunFlags, context: Context): Promise<number> {
   const { signal, progress } = context;
   const say = flags.verbose ? { progress: progress.say } : {};
   await using guest = await bootGuest({ ...guestOptions(flags), ...say, signal });
-  if (flags.tty) return await executeOnTerminal(guest, line, flags, signal);
-  return await execute(guest, line, flags, pipedStreams(), signal);
+  const ending = flags.tty
+    ? executeOnTerminal(guest, line, flags, signal)
+    : execute(guest, line, flags, pipedStreams(), signal);
+  const [ended] = await Promise.allSettled([ending]);
+  signal.throwIfAborted();
+  const whole = await fetchResults(guest, flags.get ?? []);
+  if (ended.status === 'rejected') throw ended.reason;
+  return ended.value === ExitCode.OK && !whole ? ExitCode.FAILED : ended.value;
 }
 
 /** A shell in the guest, on the terminal of this process. */
@@ -90,6 +126,11 @@ export function addRunCommand(program: Command, run: Runner): void {
       'one word: a line for /bin/sh; more: a program and its arguments; none: a shell',
     )
     .option('-t, --tty', 'give the command this terminal: keys, signals, size')
+    .option(
+      '--get <path[:dest]>',
+      'copy this out of the guest when the command has ended, however it did',
+      collect(result),
+    )
     .option('--timeout <s>', 'seconds for the command (default: none)', integer(1, 86400))
     .option('--dry-run', 'print the QEMU command and run nothing')
     .option('-v, --verbose', 'say each step on stderr');
