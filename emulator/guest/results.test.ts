@@ -98,7 +98,9 @@ describe('a result', () => {
   it('is refused when it is too large, comes twice, breaks off, or is no archive', async () => {
     const file: Entry = { path: './out', type: 'File', content: 'x'.repeat(4096) };
     const whole = archive([file]);
-    await expect(fetchResult(guestWith(whole), into(), 4095)).rejects.toThrow('more than');
+    await expect(fetchResult(guestWith(whole), into(), { bytesMax: 4095 })).rejects.toThrow(
+      'more than',
+    );
     const bad = [archive([file, file]), whole.subarray(0, 2000), Buffer.alloc(4096, 0x41)];
     for (const bytes of [...bad, Buffer.alloc(0)]) {
       await expect(fetchResult(guestWith(bytes), into())).rejects.toMatchObject({
@@ -106,7 +108,18 @@ describe('a result', () => {
       });
     }
     await expect(fetchResult(guestWith(whole, 2), into())).rejects.toThrow('ended with 2');
-    await expect(fetchResult(guestWith(whole, 66), into())).rejects.toThrow('not there');
+    await expect(fetchResult(guestWith(Buffer.alloc(0), 66), into())).rejects.toThrow('not there');
+    expect(readdirSync(dir)).toEqual([]);
+  });
+
+  it('is given up with the signal when the guest never ends it', async () => {
+    const stop = new AbortController();
+    const stuck = guestWith(archive([{ path: './out', type: 'File', content: 'x' }]));
+    const spawn = () => ({ ...stuck.spawn(''), exit: new Promise(() => {}) });
+    const guest = { spawn } as unknown as Guest;
+    const fetched = fetchResult(guest, into(), { signal: stop.signal });
+    stop.abort(new Error('enough'));
+    await expect(fetched).rejects.toThrow('enough');
     expect(readdirSync(dir)).toEqual([]);
   });
 

@@ -10,7 +10,7 @@ import { once } from 'node:events';
 import { existsSync, statSync } from 'node:fs';
 import { mkdir, mkdtemp, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, posix, resolve } from 'node:path';
-import { text } from 'node:stream/consumers';
+import type { Readable } from 'node:stream';
 import { shellQuote } from '@qemu-tmem/qmp';
 import { Parser, type ReadEntry } from 'tar';
 import type { GuestProcess } from '../../images/index.js';
@@ -21,6 +21,7 @@ export const RESULT_BYTES_MAX = 2 ** 30;
 const ENTRIES_MAX = 100_000;
 const DEPTH_MAX = 64;
 const NAME_BYTES_MAX = 255;
+const RESULT_MS_MAX = 10 * 60_000;
 const SIGKILL = 9;
 const ERROR_CHARS_MAX = 300;
 /** What the guest's side ends with when the path is not there. */
@@ -31,6 +32,11 @@ export interface ResultPath {
   readonly path: string;
   /** The file or folder to be; it is not there yet, or is a file. */
   readonly destination: string;
+}
+
+export interface FetchLimits {
+  readonly bytesMax?: number;
+  readonly signal?: AbortSignal;
 }
 
 const FILE_TYPES: ReadonlySet<string> = new Set(['File', 'OldFile', 'ContiguousFile']);
@@ -67,13 +73,15 @@ export function resultPath(words: string): ResultPath {
 /**
  * Copies one result.
  * @returns how many links and devices were left out
- * @throws TmemError (RESULT_UNUSABLE); what came before stays where it was
+ * @throws TmemError (RESULT_UNUSABLE), or the signal's reason; then nothing is left of it
  */
 export async function fetchResult(
   guest: Guest,
   { path, destination }: ResultPath,
-  bytesMax = RESULT_BYTES_MAX,
+  { bytesMax = RESULT_BYTES_MAX, signal }: FetchLimits = {},
 ): Promise<number> {
+  const timeout = AbortSignal.timeout(RESULT_MS_MAX);
+  const limit = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
   const part = await mkdtemp(join(dirname(destination), '.tmem-get-')).catch((cause: Error) => {
     throw unusable(path, `no folder can be made beside ${destination}: ${cause.message}`);
   });
@@ -87,27 +95,60 @@ export async function fetchResult(
   try {
     child = guest.spawn(command);
     child.stdin.end();
-    const errors = text(child.stderr).catch(() => '');
+    const errors = firstWords(child.stderr);
     const into = new ResultFolder(part, posix.basename(path), bytesMax);
-    await into.take(child.stdout).catch((cause: Error) => {
-      throw unusable(path, cause.message, cause);
-    });
-    const code = await child.exit;
-    if (code === MISSING_CODE) throw unusable(path, 'it is not there in the guest');
-    if (code !== 0)
-      throw unusable(path, `tar ended with ${code} in the guest: ${words(await errors)}`);
-    if (!existsSync(into.path))
-      throw unusable(path, 'the guest sent no file or folder of this name');
+    const [taken, exit] = await within(limit, Promise.allSettled([take(into, child), child.exit]));
+    if (exit.status === 'rejected') throw unusable(path, exit.reason.message, exit.reason);
+    if (exit.value === MISSING_CODE) throw unusable(path, 'it is not there in the guest');
+    if (taken.status === 'rejected') throw unusable(path, taken.reason.message, taken.reason);
+    if (exit.value !== 0) {
+      const said = words(await within(limit, errors));
+      throw unusable(path, `tar ended with ${exit.value} in the guest: ${said}`);
+    }
+    if (!existsSync(into.path)) throw unusable(path, 'the guest sent none of this name');
     await rename(into.path, destination).catch((cause: Error) => {
       throw unusable(path, `it cannot be put on ${destination}: ${cause.message}`, cause);
     });
     return into.leftOut;
+  } catch (error) {
+    if (error !== timeout.reason) throw error;
+    throw unusable(path, `it did not come within ${RESULT_MS_MAX / 1000} s`, error);
   } finally {
     child?.kill(SIGKILL);
     child?.stdout.destroy();
     child?.stderr.destroy();
     await rm(part, { recursive: true, force: true });
   }
+}
+
+/** Reads the archive; a command whose archive is no good is ended. */
+async function take(into: ResultFolder, child: GuestProcess): Promise<void> {
+  try {
+    await into.take(child.stdout);
+  } catch (error) {
+    child.kill(SIGKILL);
+    child.stdout.destroy();
+    throw error;
+  }
+}
+
+/** The beginning of a stream, which is read to its end and not kept. */
+function firstWords(stream: Readable): Promise<string> {
+  let kept = '';
+  stream.on('data', (chunk: Buffer) => {
+    if (kept.length < ERROR_CHARS_MAX) kept += chunk.toString('utf8', 0, ERROR_CHARS_MAX);
+  });
+  return new Promise((done) => stream.once('close', () => done(kept)));
+}
+
+/** What a promise gives, unless the limit comes first: a guest may never end what it began. */
+function within<T>(limit: AbortSignal, promise: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const late = (): void => reject(limit.reason);
+    if (limit.aborted) late();
+    limit.addEventListener('abort', late, { once: true });
+    promise.then(resolve, reject).finally(() => limit.removeEventListener('abort', late));
+  });
 }
 
 /** A new, private folder, and the entries of an archive in it. */

@@ -78,14 +78,19 @@ async function executeOnTerminal(
  * itself ended.
  * @returns whether all is there
  */
-async function fetchResults(guest: Guest, results: readonly ResultPath[]): Promise<boolean> {
+async function fetchResults(
+  guest: Guest,
+  results: readonly ResultPath[],
+  signal: AbortSignal,
+): Promise<boolean> {
   let whole = true;
   for (const result of results) {
     try {
-      const leftOut = await fetchResult(guest, result);
+      const leftOut = await fetchResult(guest, result, { signal });
       if (leftOut === 0) continue;
       process.stderr.write(`tmem: ${result.path}: left out ${leftOut} links and devices\n`);
     } catch (error) {
+      signal.throwIfAborted();
       whole = false;
       process.stderr.write(`${describeError(error)}\n`);
     }
@@ -102,7 +107,7 @@ async function runInGuest(line: string, flags: RunFlags, context: Context): Prom
     : execute(guest, line, flags, pipedStreams(), signal);
   const [ended] = await Promise.allSettled([ending]);
   signal.throwIfAborted();
-  const whole = await fetchResults(guest, flags.get ?? []);
+  const whole = await fetchResults(guest, flags.get ?? [], signal);
   if (ended.status === 'rejected') throw ended.reason;
   return ended.value === ExitCode.OK && !whole ? ExitCode.FAILED : ended.value;
 }
