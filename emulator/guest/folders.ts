@@ -1,9 +1,9 @@
 /**
  * Folders of the host in the guest, over 9p: what `--share` names, and the host's whole root.
  *
- * A guest sees such a folder with the eyes of who runs QEMU: what that user may read, a hostile guest
- * may. Only a share that says `rw` can be written. Names are shell-quoted here, and nowhere taken
- * from the guest.
+ * A guest sees such a folder with the eyes of who runs QEMU: what that user may read, a hostile
+ * guest may. Only a share that says `rw` can be written. Names are shell-quoted here, and nowhere
+ * taken from the guest.
  */
 import { accessSync, constants, statSync } from 'node:fs';
 import { basename, isAbsolute, resolve } from 'node:path';

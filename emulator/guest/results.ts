@@ -172,7 +172,6 @@ class ResultFolder {
   async take(archive: AsyncIterable<Buffer>): Promise<void> {
     const parser = new Parser({
       strict: true,
-      gzip: false,
       onReadEntry: (entry) => {
         this.#work = this.#work.then(() => this.#add(entry));
         this.#work.catch((error: Error) => parser.abort(error));

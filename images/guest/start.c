@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * How a command begins: what the host asked for in its EXEC frame, pipes or a terminal, the process.
+ * How a command begins: what the host asked for in its EXEC frame, pipes or a terminal, and the
+ * process.
  *
  * Always holds: a request is checked as a whole before anything is made for it, and what was made
  * for one that fails is closed again. The strings of the request live in one static buffer, which

@@ -1,6 +1,6 @@
 /**
- * What goes into a guest and comes out of it on the command line: stdin, a terminal, programs, trees
- * and results.
+ * What goes into a guest and comes out of it on the command line: stdin, a terminal, programs,
+ * trees and results.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import {
