@@ -7,6 +7,7 @@ export type { ImagesErrorCode } from './errors.js';
 export { ImagesError } from './errors.js';
 export type { ConnectOptions, ExecOptions, ExecResult, GuestHello } from './guest/agent.js';
 export { GuestAgent } from './guest/agent.js';
+export type { StartOptions, TerminalSize } from './guest/frames.js';
 export type { GuestProcess } from './guest/process.js';
 export type { BuildInitramfsOptions } from './initramfs/initramfs.js';
 export { BASE_MODULES, buildInitramfs, GUEST_KERNEL_ARGS } from './initramfs/initramfs.js';

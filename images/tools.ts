@@ -1,10 +1,16 @@
 /**
  * The guest's own programs: init (with the agent) from images/guest/, one program for each folder
- * of images/workloads/, and busybox. All are static, so the guest needs no libraries for them.
- * Compiled programs are cached under a hash of their sources.
+ * of images/workloads/, and busybox. All but busybox are static. Compiled programs are cached under
+ * a hash of their sources.
+ *
+ * busybox is one that looks for programs in PATH, so that what `--with` brings comes before its own
+ * program of that name, in its shell, `env` and `xargs` alike. Debian's static one is built to look
+ * at its own first (FEATURE_SH_STANDALONE, FEATURE_PREFER_APPLETS), the other one is not; that one
+ * takes this machine's C library along, and where it cannot run, the static one is taken.
  */
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, open, readdir } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, open, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { PrivateApt } from './apt.js';
 import { ImagesError } from './errors.js';
@@ -17,6 +23,9 @@ const COMPILE_TIMEOUT_MS = 3 * 60_000;
 const EXTRACT_TIMEOUT_MS = 60_000;
 const CFLAGS = ['-static', '-O2', '-std=gnu11', '-Wall', '-Wextra'];
 const MACHINE_BUSYBOX = '/bin/busybox';
+const PROBE_TIMEOUT_MS = 10_000;
+/** What the program in PATH ends with that has the name of busybox's. */
+const PROBE_CODE = 42;
 const BUSYBOX_SUITE = 'bookworm';
 /** ELF-64: program header type of the dynamic linker's name; static programs have none. */
 const PT_INTERP = 3;
@@ -25,6 +34,8 @@ export interface GuestTools {
   /** PID 1 and guest agent. */
   init: string;
   busybox: string;
+  /** Whether busybox runs a program of PATH that has the name of one of its own. */
+  busyboxObeysPath: boolean;
   /** Workloads by program name, for /usr/bin in the guest. */
   programs: ReadonlyMap<string, string>;
 }
@@ -34,7 +45,7 @@ const MODULE_HEADER = '../guest-kmod/tmem_ioctl.h';
 
 export interface BuildGuestToolsOptions {
   cacheDir: string;
-  /** Base URL of a Debian mirror; used only when the machine has no static busybox. */
+  /** Base URL of a Debian mirror; used only when the machine has no busybox of its own. */
   mirror?: string;
   progress: Progress;
 }
@@ -63,7 +74,7 @@ export async function buildGuestTools(options: BuildGuestToolsOptions): Promise<
   }
   return {
     init: join(dir, 'init'),
-    busybox: await findBusybox(cacheDir, options),
+    ...(await findBusybox(cacheDir, options)),
     programs: new Map(programs.map((name) => [name, join(dir, name)])),
   };
 }
@@ -82,19 +93,53 @@ async function compile(sources: string, files: string[], output: string): Promis
   );
 }
 
-async function findBusybox(cacheDir: string, options: BuildGuestToolsOptions): Promise<string> {
-  if (await isStaticElf(MACHINE_BUSYBOX)) return MACHINE_BUSYBOX;
-  const dir = join(cacheDir, 'busybox');
+type Busybox = Pick<GuestTools, 'busybox' | 'busyboxObeysPath'>;
+
+async function findBusybox(cacheDir: string, options: BuildGuestToolsOptions): Promise<Busybox> {
+  if (await obeysPath(MACHINE_BUSYBOX)) return { busybox: MACHINE_BUSYBOX, busyboxObeysPath: true };
+  const busybox = await ensureBusybox('busybox', cacheDir, options);
+  if (await obeysPath(busybox)) return { busybox, busyboxObeysPath: true };
+  const fallback = (await isStaticElf(MACHINE_BUSYBOX))
+    ? MACHINE_BUSYBOX
+    : await ensureBusybox('busybox-static', cacheDir, options);
+  return { busybox: fallback, busyboxObeysPath: false };
+}
+
+/** Whether a busybox runs on this machine, and runs a `sort` in PATH rather than its own. */
+async function obeysPath(busybox: string): Promise<boolean> {
+  if (!existsSync(busybox)) return false;
+  const dir = await mkdtemp(join(tmpdir(), 'tmem-busybox-'));
+  try {
+    await writeFile(join(dir, 'sort'), `#!/bin/sh\nexit ${PROBE_CODE}\n`, { mode: 0o755 });
+    const env = { PATH: `${dir}:${process.env.PATH}` };
+    const line = `sort; [ $? = ${PROBE_CODE} ] && env sort`;
+    const result = await run(busybox, ['sh', '-c', line], { env, timeoutMs: PROBE_TIMEOUT_MS });
+    return result.code === PROBE_CODE;
+  } catch {
+    return false;
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+/** The busybox of a Debian package, in the cache. */
+async function ensureBusybox(
+  name: string,
+  cacheDir: string,
+  options: BuildGuestToolsOptions,
+): Promise<string> {
+  const dir = join(cacheDir, 'busyboxes', name);
   const busybox = join(dir, 'busybox');
   if (existsSync(busybox)) return busybox;
   const { progress } = options;
-  await withLock(cacheDir, 'busybox', { what: 'fetches busybox', progress }, async () => {
-    if (!existsSync(busybox)) await fetchBusybox(cacheDir, dir, options);
+  await withLock(cacheDir, 'busybox', { what: `fetches ${name}`, progress }, async () => {
+    if (!existsSync(busybox)) await fetchBusybox(name, cacheDir, dir, options);
   });
   return busybox;
 }
 
 async function fetchBusybox(
+  name: string,
   cacheDir: string,
   dir: string,
   options: BuildGuestToolsOptions,
@@ -102,8 +147,9 @@ async function fetchBusybox(
   await withWorkDir(cacheDir, async (work) => {
     const { mirror, progress } = options;
     const apt = await PrivateApt.open({ dir: work, suite: BUSYBOX_SUITE, mirror, progress });
-    progress('downloading busybox-static');
-    const [deb] = await apt.download(['busybox-static']);
+    progress(`downloading ${name}`);
+    const [deb] = await apt.download([name]);
+    await mkdir(dirname(dir), { recursive: true });
     await makeDirAtomic(dir, async (part) => {
       const unpacked = join(work, 'root');
       await run('dpkg-deb', ['-x', deb!, unpacked], { timeoutMs: EXTRACT_TIMEOUT_MS });
@@ -114,7 +160,7 @@ async function fetchBusybox(
         await chmod(join(part, 'busybox'), 0o755);
         return;
       }
-      throw new ImagesError('TOOLS_MISSING', 'the package busybox-static holds no busybox');
+      throw new ImagesError('TOOLS_MISSING', `the package ${name} holds no busybox`);
     });
   });
 }

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { kernelCatalogue, type UserKernel } from '../../images/index.js';
 import { TmemError } from '../errors.js';
+import type { Share } from '../guest/folders.js';
 import type { FrontEndChoice } from '../guest/front-end.js';
 import type { GuestOptions } from '../guest/guest.js';
 import { SWAP_KINDS, type SwapKind } from '../guest/swap.js';
@@ -54,8 +55,16 @@ function policy(text: string): string {
   }
 }
 
-function collect<T>(parse: (text: string) => T): (text: string, before: T[] | undefined) => T[] {
+/** As commander keeps the values of an option that may come again. */
+export function collect<T>(
+  parse: (text: string) => T,
+): (text: string, before: T[] | undefined) => T[] {
   return (text, before) => [...(before ?? []), parse(text)];
+}
+
+function share(text: string): Share {
+  const match = /^(.*?)(?::(rw|ro))?$/.exec(text)!;
+  return { path: match[1]!, writable: match[2] === 'rw' };
 }
 
 const text = (value: string): string => value;
@@ -84,8 +93,12 @@ interface GuestFlags {
   frontEnd: FrontEndChoice;
   swapSize?: number[];
   dataSize?: number;
+  dataFrom?: string;
   diskDir?: string;
   with?: string[];
+  root: 'own' | 'host';
+  share?: Share[];
+  module?: string[];
   append?: string[];
   moduleParam?: string[];
   qemuArg?: string[];
@@ -138,8 +151,16 @@ function addGuestOptions(command: Command, mem: number): Command {
       collect(size),
     )
     .option('--data-size <size>', 'an ext4 file system of this size, on /data', size)
+    .option('--data-from <dir>', 'the same with the tree of a folder on it', folder)
     .option('--disk-dir <dir>', 'where the disks lie (default: the temporary directory)', folder)
     .option('--with <path>', 'a program with its libraries, a file or a folder', collect(text))
+    .addOption(
+      new Option('--root <whose>', "own: a root in memory; host: this machine's, read-only below")
+        .choices(['own', 'host'])
+        .default('own'),
+    )
+    .option('--share <dir[:rw]>', 'a folder of the host, on /mnt/NAME', collect(share))
+    .option('--module <name>', 'a module of the kernel, loaded before swap', collect(text))
     .option('--append <word>', 'a word for the kernel command line', collect(text))
     .option('--module-param <name=value>', 'a parameter of the tmem module', collect(parameter))
     .option('--qemu-arg <word>', 'a further word for QEMU; again for each', collect(text))
@@ -302,12 +323,17 @@ export function guestOptions(flags: BootFlags): GuestOptions {
     store: storeOptions(flags),
     with: flags.with ?? [],
     ...gdbOptions(flags),
+    root: flags.root,
+    shares: flags.share ?? [],
+    kernelModules: flags.module ?? [],
+    folder: process.cwd(),
     kernelPatches: flags.patch ?? [],
     moduleParameters: flags.moduleParam ?? [],
     ...(flags.swapSize === undefined
       ? {}
       : { swapDisksMib: flags.swapSize.map((bytes) => Math.ceil(bytes / 2 ** 20)) }),
     ...(flags.dataSize === undefined ? {} : { dataMib: Math.ceil(flags.dataSize / 2 ** 20) }),
+    ...(flags.dataFrom === undefined ? {} : { dataFrom: flags.dataFrom }),
     ...(flags.diskDir === undefined ? {} : { diskDir: flags.diskDir }),
     ...(flags.mirror === undefined ? {} : { mirror: flags.mirror }),
   };

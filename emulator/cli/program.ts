@@ -14,6 +14,7 @@ import { addMatrixCommand } from './commands/matrix.js';
 import { addQmpCommand } from './commands/qmp.js';
 import { addRunCommand } from './commands/run.js';
 import { addServeCommand } from './commands/serve.js';
+import { addShellCommand } from './commands/shell.js';
 import { addStormCommand } from './commands/storm.js';
 import { type Runner, runCommand } from './context.js';
 
@@ -38,6 +39,7 @@ export async function runProgram(): Promise<number> {
     .showHelpAfterError('(tmem help COMMAND lists its options)');
   addStormCommand(program, run);
   addRunCommand(program, run);
+  addShellCommand(program, run);
   addServeCommand(program, run);
   addBenchCommand(program, run);
   addMatrixCommand(program, run);

@@ -51,6 +51,8 @@ export interface RunAssetOptions extends AssetOptions {
   /** `name=value` for our module. */
   readonly moduleParameters: readonly string[];
   readonly memoryMib: number;
+  /** Throws for a kernel that lacks what is wanted of it. */
+  readonly check: (kernel: Kernel) => void;
 }
 
 export interface Assets {
@@ -104,6 +106,7 @@ export function makeAssets(options: RunAssetOptions, runDir: RunDir): Promise<As
 
 async function packAssets(options: RunAssetOptions, runDir: RunDir): Promise<Assets> {
   const { kernel, module, tools } = await prepareAll(options);
+  options.check(kernel);
   const { cacheDir, progress } = options;
   await checkParameters(module, options.moduleParameters);
   const parts = {

@@ -16,6 +16,7 @@ import {
   type GuestProcess,
   type Kernel,
   type Progress,
+  type StartOptions,
   type UserKernel,
 } from '../../images/index.js';
 import { codeOf, TmemError } from '../errors.js';
@@ -25,13 +26,15 @@ import type { StoreAddress } from '../transport/transports.js';
 import { type Accelerator, type AcceleratorChoice, chooseAccelerator } from './accelerator.js';
 import { makeAssets } from './assets.js';
 import { COUNTERS_COMMAND, type GuestCounters, readCounters } from './counters.js';
-import { DATA_MODULES, makeDataDisk, mountCommand } from './data-disk.js';
+import { DATA_MODULES, makeDataDisk } from './data-disk.js';
 import { moveFiles, requireCached } from './dry-run.js';
+import { checkFolders, folderModules, type Share, sharedFolders } from './folders.js';
 import { chooseFrontEnds, type FrontEnd, type FrontEndChoice, hookArguments } from './front-end.js';
 import { checkGuestOptions } from './guest-options-check.js';
 import { type GuestMachineOptions, guestCommand, guestMachineSpec } from './machine.js';
 import { defaultCacheDir, RunDir } from './paths.js';
-import { SWAP_MODULES, type SwapKind, type SwapPlan, swapCommands } from './swap.js';
+import { hasDataDisk, loadsModule, setupCommands, startOf } from './setup.js';
+import { SWAP_MODULES, type SwapKind, type SwapPlan } from './swap.js';
 
 export interface GuestOptions {
   /**
@@ -49,12 +52,17 @@ export interface GuestOptions {
   readonly accel?: AcceleratorChoice;
   /** Default tmem. */
   readonly swap?: SwapKind;
-  /** Who hands pages to the module, with swap tmem; default auto: the kernel's swap hook. */
+  /**
+   * Who hands pages to the module; default auto: the kernel's swap hook with swap tmem, and with
+   * others no module at all. With swap none, the module is loaded with what is named, and no more.
+   */
   readonly frontEnd?: FrontEndChoice;
   /** Sizes of the swap disks in MiB; default one of 1024. They are sparse files. */
   readonly swapDisksMib?: readonly number[];
   /** MiB of an ext4 file system on a further disk, mounted on /data; default none. */
   readonly dataMib?: number;
+  /** A folder whose tree is on that disk; without `dataMib` that is as large as it needs. */
+  readonly dataFrom?: string;
   /** Where the disks lie; default the run's folder in the system's temporary directory. */
   readonly diskDir?: string;
   /** The store that holds the pages; see TmemServerOptions. */
@@ -68,6 +76,17 @@ export interface GuestOptions {
   readonly moduleParameters?: readonly string[];
   /** Host programs (with their libraries), files or folders to take into the guest. */
   readonly with?: readonly string[];
+  /**
+   * What commands see as their root: the guest's own, in its memory (default), or the host's, which
+   * they can read as whoever runs QEMU can, and change for themselves alone.
+   */
+  readonly root?: 'own' | 'host';
+  /** Folders of the host's, each mounted on /mnt/NAME. */
+  readonly shares?: readonly Share[];
+  /** Where commands start when the guest has it; default /root. With the host's root: there too. */
+  readonly folder?: string;
+  /** Modules of the kernel's to load before swap is set up, by name, with what they need. */
+  readonly kernelModules?: readonly string[];
   /** Further words for the kernel's command line. */
   readonly kernelArguments?: readonly string[];
   /** Further words for QEMU's. */
@@ -131,11 +150,17 @@ function makeDisks(directory: string, sizesMib: readonly number[]): string[] {
   });
 }
 
+function dataDisk(options: GuestOptions, diskDir: RunDir): Promise<string> {
+  const { dataMib: mib, dataFrom: from, signal } = options;
+  return diskDir.fill(() => makeDataDisk({ directory: diskDir.path, mib, from, signal }));
+}
+
 async function plan(options: GuestOptions, lifetime: Lifetime): Promise<Plan> {
   checkGuestOptions(options);
   const say = options.progress ?? (() => {});
-  const kind = options.swap ?? 'tmem';
+  const { swap: kind = 'tmem', frontEnd = 'auto', memoryMib = 256 } = options;
   const disksMib = options.swapDisksMib ?? DEFAULT_SWAP_DISKS_MIB;
+  const folders = sharedFolders(options.shares ?? [], options.root === 'host');
   const runDir = lifetime.use(new RunDir());
   const assets = await makeAssets(
     {
@@ -147,8 +172,14 @@ async function plan(options: GuestOptions, lifetime: Lifetime): Promise<Plan> {
       ...(options.signal === undefined ? {} : { signal: options.signal }),
       with: options.with ?? [],
       moduleParameters: options.moduleParameters ?? [],
-      memoryMib: options.memoryMib ?? 256,
-      modules: [...SWAP_MODULES[kind], ...(options.dataMib === undefined ? [] : DATA_MODULES)],
+      modules: [
+        ...SWAP_MODULES[kind],
+        ...(hasDataDisk(options) ? DATA_MODULES : []),
+        ...folderModules(folders),
+        ...(options.kernelModules ?? []),
+      ],
+      memoryMib,
+      check: (kernel) => checkFolders(kernel, folders),
     },
     runDir,
   );
@@ -159,7 +190,7 @@ async function plan(options: GuestOptions, lifetime: Lifetime): Promise<Plan> {
     options.diskDir === undefined ? runDir : lifetime.use(new RunDir(options.diskDir));
   const machine: GuestMachineOptions = {
     accelerator,
-    memoryMib: options.memoryMib ?? 256,
+    memoryMib,
     cpus: options.cpus ?? 1,
     kernelImage: assets.bootImage,
     initramfs: assets.initramfs,
@@ -168,8 +199,9 @@ async function plan(options: GuestOptions, lifetime: Lifetime): Promise<Plan> {
     agentSocket: runDir.file('agent.sock'),
     disks: [
       ...(await diskDir.fill(() => makeDisks(diskDir.path, disksMib))),
-      ...(options.dataMib === undefined ? [] : [makeDataDisk(diskDir.path, options.dataMib)]),
+      ...(hasDataDisk(options) ? [await dataDisk(options, diskDir)] : []),
     ],
+    folders,
     kernelArguments: [...hookArguments(assets.kernel), ...(options.kernelArguments ?? [])],
     qemuArguments: options.qemuArguments ?? [],
   };
@@ -177,7 +209,7 @@ async function plan(options: GuestOptions, lifetime: Lifetime): Promise<Plan> {
     kind,
     disks: disksMib.length,
     zramMib: disksMib.reduce((sum, mib) => sum + mib, 0),
-    frontEnds: chooseFrontEnds(assets.kernel, options.frontEnd ?? 'auto'),
+    frontEnds: loadsModule(options) ? chooseFrontEnds(assets.kernel, frontEnd) : [],
     transport: options.store?.transport ?? 'ivshmem',
     moduleParameters: options.moduleParameters ?? [],
   };
@@ -266,14 +298,13 @@ export async function bootGuest(options: GuestOptions = {}): Promise<Guest> {
       machineOptions,
       agent,
       kernel: planned.kernel,
-      frontEnds: planned.swap.kind === 'tmem' ? planned.swap.frontEnds : ['none'],
+      frontEnds: loadsModule(options) ? planned.swap.frontEnds : ['none'],
       store,
       bootTimeoutMs: options.bootTimeoutMs ?? DEFAULT_BOOT_MS,
+      start: startOf(options),
     });
-    const signal = options.signal === undefined ? {} : { signal: options.signal };
-    await guest.sh(swapCommands(planned.swap), { timeoutMs: SETUP_MS_MAX, ...signal });
-    if (options.dataMib !== undefined) {
-      await guest.sh(mountCommand(planned.swap.disks), { timeoutMs: SETUP_MS_MAX, ...signal });
+    for (const command of setupCommands(options, planned.machine.folders, planned.swap)) {
+      await guest.setUp(command, options.signal);
     }
     const seconds = {
       prepare: (prepared - clock) / 1000,
@@ -338,6 +369,7 @@ interface GuestParts {
   readonly frontEnds: readonly FrontEnd[];
   readonly store: TmemServer | undefined;
   readonly bootTimeoutMs: number;
+  readonly start: StartOptions;
 }
 
 export class Guest implements AsyncDisposable {
@@ -352,6 +384,7 @@ export class Guest implements AsyncDisposable {
   readonly #lifetime: Lifetime;
   readonly #machineOptions: GuestMachineOptions;
   readonly #bootTimeoutMs: number;
+  readonly #start: StartOptions;
   #agent: GuestAgent;
 
   constructor(parts: GuestParts) {
@@ -364,6 +397,7 @@ export class Guest implements AsyncDisposable {
     this.#lifetime = parts.lifetime;
     this.#machineOptions = parts.machineOptions;
     this.#bootTimeoutMs = parts.bootTimeoutMs;
+    this.#start = parts.start;
     this.#lifetime.defer(() => this.#agent.close());
   }
 
@@ -394,7 +428,38 @@ export class Guest implements AsyncDisposable {
    * @throws TmemError (GUEST_VANISHED) when the guest goes meanwhile; ImagesError (AGENT_TIMEOUT,
    * ...)
    */
-  async exec(command: string, options?: ExecOptions): Promise<ExecResult> {
+  exec(command: string, options?: ExecOptions): Promise<ExecResult> {
+    return this.#exec(command, this.#started(options));
+  }
+
+  /** Runs a command that must succeed, and gives its standard output. */
+  async sh(command: string, options?: ExecOptions): Promise<string> {
+    return this.#succeed(command, await this.exec(command, options));
+  }
+
+  /** As `sh`, but in the guest's own root, for what is done before anybody's commands. */
+  async setUp(command: string, signal?: AbortSignal): Promise<void> {
+    const limits = { timeoutMs: SETUP_MS_MAX, ...(signal === undefined ? {} : { signal }) };
+    await this.#succeed(command, await this.#exec(command, limits));
+  }
+
+  /** Starts a command; its streams and exit code come as they do. */
+  spawn(command: string, options?: StartOptions): GuestProcess {
+    return this.agent.spawn(command, this.#started(options));
+  }
+
+  /** The guest's whole kernel log. */
+  async dmesg(): Promise<string> {
+    return (await this.#exec('dmesg', { timeoutMs: COUNTERS_MS_MAX })).stdout;
+  }
+
+  /** The guest kernel's and the module's counters. */
+  async counters(): Promise<GuestCounters> {
+    const { stdout } = await this.#exec(COUNTERS_COMMAND, { timeoutMs: COUNTERS_MS_MAX });
+    return readCounters(stdout);
+  }
+
+  async #exec(command: string, options: ExecOptions): Promise<ExecResult> {
     try {
       return await this.agent.exec(command, options);
     } catch (error) {
@@ -403,9 +468,7 @@ export class Guest implements AsyncDisposable {
     }
   }
 
-  /** Runs a command that must succeed, and gives its standard output. */
-  async sh(command: string, options?: ExecOptions): Promise<string> {
-    const result = await this.exec(command, options);
+  async #succeed(command: string, result: ExecResult): Promise<string> {
     if (result.code === 0) return result.stdout;
     throw new TmemError(
       'GUEST_SETUP_FAILED',
@@ -414,20 +477,10 @@ export class Guest implements AsyncDisposable {
     );
   }
 
-  /** Starts a command; its streams and exit code come as they do. */
-  spawn(command: string): GuestProcess {
-    return this.agent.spawn(command);
-  }
-
-  /** The guest's whole kernel log. */
-  async dmesg(): Promise<string> {
-    return (await this.exec('dmesg', { timeoutMs: COUNTERS_MS_MAX })).stdout;
-  }
-
-  /** The guest kernel's and the module's counters. */
-  async counters(): Promise<GuestCounters> {
-    const { stdout } = await this.exec(COUNTERS_COMMAND, { timeoutMs: COUNTERS_MS_MAX });
-    return readCounters(stdout);
+  /** This guest's way to start commands, and over it the caller's. */
+  #started<T extends StartOptions>(options?: T): T & StartOptions {
+    const environment = { ...this.#start.environment, ...options?.environment };
+    return { ...this.#start, ...options, environment } as T & StartOptions;
   }
 
   /**

@@ -2,12 +2,13 @@
  * The QEMU machine of a guest, as a description for `@qemu-tmem/qmp`.
  *
  * Only what a guest needs: a serial console to a file, the agent's port, swap disks, the store's
- * device.
+ * device, folders of the host's.
  */
 import { type MachineSpec, machineArguments, shellQuote } from '@qemu-tmem/qmp';
 import { GUEST_KERNEL_ARGS } from '../../images/index.js';
 import { type StoreAddress, storeDevices } from '../transport/transports.js';
 import type { Accelerator } from './accelerator.js';
+import { folderDevices, type HostFolder } from './folders.js';
 
 /** The agent's virtio-serial port; images/guest/agent.h has the same name. */
 const AGENT_PORT = 'org.qemu-tmem.agent.0';
@@ -23,6 +24,8 @@ export interface GuestMachineOptions {
   readonly agentSocket: string;
   /** Raw files, /dev/vda and on. */
   readonly disks: readonly string[];
+  /** Folders of the host's that the guest may see. */
+  readonly folders: readonly HostFolder[];
   /** The store that holds the guest's pages, if any. */
   readonly store?: StoreAddress;
   readonly kernelArguments: readonly string[];
@@ -54,6 +57,7 @@ function diskSpecs(paths: readonly string[]): Pick<MachineSpec, 'blockdevs'> & {
 
 export function guestMachineSpec(options: GuestMachineOptions): MachineSpec {
   const disks = diskSpecs(options.disks);
+  const folders = folderDevices(options.folders);
   const store = options.store === undefined ? undefined : storeDevices(options.store);
   return {
     logDir: options.logDir,
@@ -84,9 +88,10 @@ export function guestMachineSpec(options: GuestMachineOptions): MachineSpec {
         name: AGENT_PORT,
       },
       ...disks.devices,
+      ...folders.devices,
       ...(store?.devices ?? []),
     ],
-    args: options.qemuArguments,
+    args: [...folders.fsdevs.map((fsdev) => ['fsdev', fsdev] as const), ...options.qemuArguments],
   };
 }
 

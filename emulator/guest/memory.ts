@@ -41,6 +41,8 @@ export function checkMemory(memoryMib: number, image: string, initramfs: string)
     'GUEST_MEMORY_TOO_SMALL',
     `${memoryMib} MiB are too small a guest: this kernel takes ${mib(kernel)} MiB to start, and its ` +
       `root of ${mib(root)} MiB is there twice while it is unpacked; give --mem ${needed} or more` +
-      (root > ROOM_BYTES ? ', or --with less' : ''),
+      (root > ROOM_BYTES
+        ? ', take less along (--with), have it on a disk (--data-from), or --root host'
+        : ''),
   );
 }

@@ -6,7 +6,8 @@ import type { FrontEnd } from './front-end.js';
 
 /**
  * `tmem`: our module, with the disks beneath it. `disk`: the disks alone. `zram`: compressed
- * memory in the guest itself, lz4. `none`: no swap; the module is there to be loaded by hand.
+ * memory in the guest itself, lz4. `none`: no swap; the module is loaded with the front ends that
+ * are named, or is there to be loaded by hand.
  */
 export type SwapKind = 'tmem' | 'disk' | 'zram' | 'none';
 
@@ -26,7 +27,7 @@ export interface SwapPlan {
   readonly disks: number;
   /** Size of the zram device in MiB. */
   readonly zramMib: number;
-  /** Who hands pages to our module. */
+  /** Who hands pages to our module; nobody when it is not loaded. */
   readonly frontEnds: readonly FrontEnd[];
   /** How the module reaches the store. */
   readonly transport: Transport;
@@ -42,6 +43,14 @@ function swapOn(devices: readonly string[]): string[] {
   return devices.map((device) => `mkswap ${device} >/dev/null && swapon ${device}`);
 }
 
+function insmodWords(plan: SwapPlan): string[] {
+  return [
+    'insmod /lib/tmem/tmem.ko',
+    `transport=${plan.transport}`,
+    `front_end=${plan.frontEnds.join(',')}`,
+  ];
+}
+
 /** The block front end's disk. */
 const BLOCK_DEVICE = '/dev/tmem0';
 
@@ -52,11 +61,7 @@ const BLOCK_DEVICE = '/dev/tmem0';
  */
 function tmemCommands(plan: SwapPlan): string[] {
   const disks = diskNames(plan.disks);
-  const insmod = [
-    'insmod /lib/tmem/tmem.ko',
-    `transport=${plan.transport}`,
-    `front_end=${plan.frontEnds.join(',')}`,
-  ];
+  const insmod = insmodWords(plan);
   const failStop = plan.frontEnds.includes('frontswap') && disks.length > 0;
   if (failStop) insmod.push(`failstop=${disks.join(',')}`);
   const below = failStop ? disks.map((_, disk) => `/dev/failstop${disk}`) : disks;
@@ -68,7 +73,8 @@ function tmemCommands(plan: SwapPlan): string[] {
 export function swapCommands(plan: SwapPlan): string {
   switch (plan.kind) {
     case 'none':
-      return 'true';
+      if (plan.frontEnds.length === 0) return 'true';
+      return [...insmodWords(plan), ...plan.moduleParameters].join(' ');
     case 'disk':
       return swapOn(diskNames(plan.disks)).join(' && ');
     case 'zram':

@@ -117,6 +117,8 @@ static void dispatch(uint32_t type, uint32_t id, const uint8_t *payload, uint32_
 		signal_command(command, load_u32(payload));
 	else if (type == FRAME_OUTPUT_CREDIT && bytes == 4)
 		command->output_credit += load_u32(payload);
+	else if (type == FRAME_WINDOW && bytes == 4)
+		resize_terminal(command, payload);
 }
 
 /*

@@ -8,11 +8,13 @@
 
 #include <stdint.h>
 
-#define AGENT_VERSION		1
+#define AGENT_VERSION		2
 #define AGENT_PORT_NAME		"org.qemu-tmem.agent.0"
 
 #define FRAME_HEADER_BYTES	12
 #define FRAME_PAYLOAD_MAX	65536
+/* Room that any frame but command output is sure to fit into. */
+#define CONTROL_FRAME_MAX	512
 #define COMMANDS_MAX		32
 #define STDIN_WINDOW		32768
 #define OUTPUT_WINDOW		262144
@@ -23,6 +25,7 @@
 #define FRAME_STDIN		3
 #define FRAME_SIGNAL		4
 #define FRAME_OUTPUT_CREDIT	5
+#define FRAME_WINDOW		6
 
 /* Guest to host. */
 #define FRAME_HELLO		16
@@ -31,6 +34,14 @@
 #define FRAME_EXIT		19
 #define FRAME_FAILED		20
 #define FRAME_STDIN_CREDIT	21
+
+/* Payload of EXEC: flags, rows and columns, folder, environment, command line (README.md). */
+#define EXEC_HEADER_BYTES	8
+#define EXEC_TERMINAL		1
+#define EXEC_SYSROOT		2
+
+/* Where the root of commands with EXEC_SYSROOT is. */
+#define SYSROOT			"/sysroot"
 
 /* Payload of SYNC: magic, token, the token's complement. */
 #define SYNC_MAGIC		"tmemSYNC"

@@ -2,20 +2,27 @@
  * The host end of the guest agent: one connection to the UNIX socket of QEMU's chardev, many
  * commands at a time. When the connection ends in any way, every call under way rejects with
  * AGENT_GONE; the guest kills what it still runs for us when the next connection begins.
+ *
+ * The guest is not trusted: each frame is held to the protocol (kind, length, a command that runs,
+ * its windows), and the first that is not ends the connection and every call with AGENT_PROTOCOL.
  */
 import { randomBytes } from 'node:crypto';
 import { createConnection, type Socket } from 'node:net';
 import { constants } from 'node:os';
-import type { Readable } from 'node:stream';
+import { pipeline, Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ImagesError } from '../errors.js';
 import {
-  encodeFrame,
+  AGENT_VERSION,
+  COMMANDS_MAX,
+  CONTROL_FRAME_MAX,
+  encodeExec,
   encodeSync,
-  FRAME_PAYLOAD_MAX,
   type Frame,
   FrameDecoder,
   FrameType,
+  guestFrameFault,
+  type StartOptions,
   SYNC_TOKEN_BYTES,
 } from './frames.js';
 import { type GuestProcess, RemoteProcess } from './process.js';
@@ -24,6 +31,10 @@ const CONNECT_TIMEOUT_MS = 60_000;
 /** QEMU makes the socket some milliseconds after it started. */
 const CONNECT_RETRY_MS = 5;
 const CAPTURE_BYTES_MAX = 16 * 1024 * 1024;
+/** The guest refuses more than COMMANDS_MAX that run; some more may be on their way. */
+const PROCESSES_MAX = 2 * COMMANDS_MAX;
+/** More than all windows and command lines together: a guest that takes none of it is stuck. */
+const UNSENT_BYTES_MAX = 16 * 1024 * 1024;
 
 export interface ConnectOptions {
   /** Path of the chardev's socket; it need not be there yet. */
@@ -39,9 +50,14 @@ export interface GuestHello {
   agentVersion: number;
 }
 
-export interface ExecOptions {
-  /** All of the command's input; without it the input is empty. */
-  stdin?: string | Uint8Array;
+export interface ExecOptions extends StartOptions {
+  /**
+   * The command's input; without it the input is empty. A stream is read as the command takes it,
+   * and destroyed when that ends.
+   */
+  stdin?: string | Uint8Array | Readable;
+  /** Is given the command when it has started, to signal it or to resize its terminal. */
+  onStart?: (command: Pick<GuestProcess, 'kill' | 'resize'>) => void;
   /** When these give a promise, the stream waits for it, and so does a command that writes on. */
   onStdout?: (chunk: Buffer) => unknown;
   onStderr?: (chunk: Buffer) => unknown;
@@ -65,14 +81,14 @@ export class GuestAgent implements AsyncDisposable {
   readonly hello: GuestHello;
   /** Settles, without an error, when the connection has ended. */
   readonly closed: Promise<void>;
-  readonly #socket: Socket;
+  readonly #connection: Connection;
   readonly #processes = new Map<number, RemoteProcess>();
   #nextId = 1;
   #gone: ImagesError | undefined;
 
   private constructor(connection: Connection, hello: GuestHello) {
     this.hello = hello;
-    this.#socket = connection.socket;
+    this.#connection = connection;
     connection.onFrame = (frame) => this.#handle(frame);
     this.closed = connection.ended.then((error) => this.#end(error));
   }
@@ -105,55 +121,63 @@ export class GuestAgent implements AsyncDisposable {
 
   /**
    * Runs a command with /bin/sh -c and waits for its end. A code other than 0 is not an error.
-   * Errors: AGENT_GONE, AGENT_REFUSED (too many commands, or the guest cannot start one),
-   * AGENT_TIMEOUT, or the signal's reason.
+   * Errors: AGENT_GONE, AGENT_PROTOCOL, AGENT_REFUSED (too many commands, or the guest cannot start
+   * one), AGENT_TIMEOUT, the signal's reason, what a callback throws, or the error of `stdin`.
    */
   async exec(command: string, options: ExecOptions = {}): Promise<ExecResult> {
     options.signal?.throwIfAborted();
-    const child = this.spawn(command);
-    const stdout = capture(child.stdout, options.onStdout);
-    const stderr = capture(child.stderr, options.onStderr);
-    child.stdin.end(options.stdin ?? '');
+    const child = this.#start(command, options);
+    const stdout = new Capture(child.stdout, options.onStdout);
+    const stderr = new Capture(child.stderr, options.onStderr);
+    const fed = feed(child, options.stdin);
+    options.onStart?.(child);
     const limits: AbortSignal[] = options.signal ? [options.signal] : [];
     if (options.timeoutMs !== undefined) limits.push(AbortSignal.timeout(options.timeoutMs));
     const limit = AbortSignal.any(limits);
-    const code = await Promise.race([child.exit, rejectOnAbort(limit)]).catch((cause) => {
+    const ended = Promise.all([child.exit, stdout.ended, stderr.ended]);
+    try {
+      const [code] = await Promise.race([ended, fed, rejectOnAbort(limit)]);
+      const truncated = stdout.truncated || stderr.truncated;
+      return { code, stdout: stdout.text(), stderr: stderr.text(), truncated };
+    } catch (cause) {
+      ended.catch(() => {});
+      child.abandon(constants.signals.SIGKILL);
       if (!limit.aborted || this.#gone) throw cause;
-      child.kill(constants.signals.SIGKILL);
       options.signal?.throwIfAborted();
       throw new ImagesError(
         'AGENT_TIMEOUT',
         `the guest command did not end within ${options.timeoutMs} ms and was killed: ${command}`,
         { cause },
       );
-    });
-    await Promise.all([stdout.ended, stderr.ended]);
-    return {
-      code,
-      stdout: stdout.text(),
-      stderr: stderr.text(),
-      truncated: stdout.truncated() || stderr.truncated(),
-    };
+    }
   }
 
-  /** Starts a command with /bin/sh -c. Throws AGENT_GONE, or RangeError for one over 64 KiB. */
-  spawn(command: string): GuestProcess {
+  /**
+   * Starts a command with /bin/sh -c. Throws AGENT_GONE, AGENT_REFUSED when too many have no end
+   * yet, or RangeError for a request over 64 KiB or with a NUL.
+   */
+  spawn(command: string, options: StartOptions = {}): GuestProcess {
+    return this.#start(command, options);
+  }
+
+  #start(command: string, options: StartOptions): RemoteProcess {
     if (this.#gone) throw this.#gone;
-    const id = this.#nextId;
-    this.#nextId = id === 0xffffffff ? 1 : id + 1;
-    const line = Buffer.from(command, 'utf8');
-    if (line.length > FRAME_PAYLOAD_MAX) {
-      throw new RangeError(`a command is at most ${FRAME_PAYLOAD_MAX} bytes, not ${line.length}`);
+    if (this.#processes.size >= PROCESSES_MAX) {
+      const message = `${PROCESSES_MAX} commands in the guest have no end yet; wait for one`;
+      throw new ImagesError('AGENT_REFUSED', message);
     }
-    const child = new RemoteProcess(id, (frame) => this.#socket.write(frame));
+    const id = this.#nextId;
+    const request = encodeExec(id, command, options);
+    this.#nextId = id === 0xffffffff ? 1 : id + 1;
+    const child = new RemoteProcess(id, (frame) => this.#connection.send(frame));
     this.#processes.set(id, child);
-    this.#socket.write(encodeFrame(FrameType.EXEC, id, line));
+    this.#connection.send(request);
     return child;
   }
 
   /** Ends the connection. The guest kills what it still runs for us when the next one begins. */
   async close(): Promise<void> {
-    this.#socket.destroy();
+    this.#connection.socket.destroy();
     await this.closed;
   }
 
@@ -161,31 +185,30 @@ export class GuestAgent implements AsyncDisposable {
     await this.close();
   }
 
-  #handle(frame: Frame): void {
-    const child = this.#processes.get(frame.id);
-    if (!child) return;
+  /** @returns why the guest may not send this, if it may not */
+  #handle(frame: Frame): string | undefined {
+    const fault = guestFrameFault(frame);
+    if (fault) return fault;
+    const { id, payload } = frame;
+    const child = this.#processes.get(id);
+    if (!child) return `a frame for command ${id}, which does not run`;
     switch (frame.type) {
       case FrameType.STDOUT:
-        child.handleOutput('stdout', frame.payload);
-        break;
+        return child.handleOutput('stdout', payload);
       case FrameType.STDERR:
-        child.handleOutput('stderr', frame.payload);
-        break;
+        return child.handleOutput('stderr', payload);
       case FrameType.STDIN_CREDIT:
-        child.handleStdinCredit(frame.payload.readUInt32LE(0));
-        break;
+        return child.handleStdinCredit(payload.readUInt32LE(0));
       case FrameType.EXIT:
-        this.#processes.delete(frame.id);
-        child.handleExit(frame.payload.readUInt32LE(0));
-        break;
-      case FrameType.FAILED:
-        this.#processes.delete(frame.id);
-        child.fail(
-          new ImagesError('AGENT_REFUSED', `the guest agent refused: ${frame.payload.toString()}`),
-        );
-        break;
+        this.#processes.delete(id);
+        child.handleExit(payload.readUInt32LE(0));
+        return undefined;
       default:
-        break;
+        this.#processes.delete(id);
+        child.fail(
+          new ImagesError('AGENT_REFUSED', `the guest agent refused: ${printable(payload)}`),
+        );
+        return undefined;
     }
   }
 
@@ -201,36 +224,62 @@ class Connection {
   readonly socket: Socket;
   readonly #token = randomBytes(SYNC_TOKEN_BYTES);
   readonly #decoder = new FrameDecoder(this.#token);
-  onFrame: (frame: Frame) => void = () => {};
+  #failure: ImagesError | undefined;
+  /** Gives back why the guest may not send the frame, if it may not. */
+  onFrame: (frame: Frame) => string | undefined = () => undefined;
   /** Settles when the connection has ended, with the error for calls that it cut off. */
   readonly ended: Promise<ImagesError>;
 
   constructor(socket: Socket) {
     this.socket = socket;
-    let failure: ImagesError | undefined;
     socket.on('error', () => {});
-    socket.on('data', (chunk: Buffer) => {
-      try {
-        for (const frame of this.#decoder.push(chunk)) this.onFrame(frame);
-      } catch (cause) {
-        const why = (cause as Error).message;
-        const message = `the guest agent broke the protocol: ${why}; the connection was closed`;
-        failure = new ImagesError('AGENT_PROTOCOL', message, { cause });
-        socket.destroy();
-      }
-    });
+    socket.on('data', (chunk: Buffer) => this.#receive(chunk));
     this.ended = new Promise((resolve) => {
       socket.on('close', () => {
         const message = 'the connection to the guest agent has ended: the guest or QEMU is gone';
-        resolve(failure ?? new ImagesError('AGENT_GONE', message));
+        resolve(this.#failure ?? new ImagesError('AGENT_GONE', message));
       });
     });
+  }
+
+  send(frame: Buffer): void {
+    if (this.socket.destroyed) return;
+    this.socket.write(frame);
+    if (this.socket.writableLength > UNSENT_BYTES_MAX) this.#cutOff('it takes no frames');
+  }
+
+  #receive(chunk: Buffer): void {
+    let frames: Frame[];
+    try {
+      frames = this.#decoder.push(chunk);
+    } catch (cause) {
+      this.#cutOff((cause as Error).message, cause);
+      return;
+    }
+    for (const frame of frames) {
+      if (this.socket.destroyed) return;
+      const fault = this.onFrame(frame);
+      if (fault) this.#cutOff(`it sent ${fault}`);
+    }
+  }
+
+  #cutOff(why: string, cause?: unknown): void {
+    const message = `the guest agent broke the protocol: ${why}; the connection was closed`;
+    this.#failure ??= new ImagesError('AGENT_PROTOCOL', message, { cause });
+    this.socket.destroy();
   }
 
   async handshake(signal: AbortSignal): Promise<GuestHello> {
     const answered = new Promise<GuestHello>((resolve, reject) => {
       this.onFrame = (frame) => {
-        if (frame.type === FrameType.HELLO) resolve(parseHello(frame.payload));
+        if (frame.type !== FrameType.HELLO) return `a frame of type ${frame.type} before its HELLO`;
+        const hello = parseHello(frame.payload);
+        if (hello === undefined) return 'a HELLO that is none';
+        if (hello.agentVersion !== AGENT_VERSION) {
+          return `a HELLO of version ${hello.agentVersion}, not ${AGENT_VERSION}`;
+        }
+        resolve(hello);
+        return undefined;
       };
       this.ended.then(reject);
     });
@@ -244,8 +293,22 @@ class Connection {
   }
 }
 
-function parseHello(payload: Buffer): GuestHello {
-  return JSON.parse(payload.toString('utf8', SYNC_TOKEN_BYTES)) as GuestHello;
+/** Undefined for what the agent does not say. */
+function parseHello(payload: Buffer): GuestHello | undefined {
+  if (payload.length > CONTROL_FRAME_MAX) return undefined;
+  try {
+    const said: unknown = JSON.parse(payload.toString('utf8', SYNC_TOKEN_BYTES));
+    const { release, agentVersion } = said as Partial<GuestHello>;
+    if (typeof release !== 'string' || !/^[\w.+~-]{1,64}$/.test(release)) return undefined;
+    return typeof agentVersion === 'number' ? { release, agentVersion } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The guest's own words for an error, without what a terminal would obey. */
+function printable(text: Buffer): string {
+  return text.toString('utf8').replace(/\p{C}/gu, '?');
 }
 
 async function openSocket(path: string, signal: AbortSignal): Promise<Socket> {
@@ -272,32 +335,63 @@ function rejectOnAbort(signal: AbortSignal): Promise<never> {
   });
 }
 
-interface Capture {
-  ended: Promise<void>;
-  text(): string;
-  truncated(): boolean;
+/** Gives the command its input. Rejects when that cannot be read; settles in no other way. */
+function feed(child: GuestProcess, stdin: ExecOptions['stdin']): Promise<never> {
+  if (!(stdin instanceof Readable)) {
+    child.stdin.end(stdin ?? '');
+    return new Promise(() => {});
+  }
+  const failed = new Promise<never>((_resolve, reject) => {
+    // A command that ends before its input does is no failure: then its end comes first.
+    stdin.once('error', (error) => child.stdin.destroyed || reject(error));
+    pipeline(stdin, child.stdin, () => {});
+  });
+  failed.catch(() => {});
+  return failed;
 }
 
-function capture(stream: Readable, onChunk: ExecOptions['onStdout']): Capture {
-  const chunks: Buffer[] = [];
-  let kept = 0;
-  let seen = 0;
-  stream.on('data', (chunk: Buffer) => {
-    seen += chunk.length;
-    const part = chunk.subarray(0, CAPTURE_BYTES_MAX - kept);
-    if (part.length > 0) chunks.push(part);
-    kept += part.length;
-    const taken = onChunk?.(chunk);
-    if (!(taken instanceof Promise)) return;
-    const resume = (): void => {
-      stream.resume();
-    };
-    stream.pause();
-    taken.then(resume, resume);
-  });
-  return {
-    ended: new Promise((resolve) => stream.once('close', () => resolve())),
-    text: () => Buffer.concat(chunks).toString('utf8'),
-    truncated: () => seen > kept,
-  };
+/** Keeps the beginning of a stream and passes all of it on, as fast as it is taken. */
+class Capture {
+  /** Settles when all has been taken; rejects with what a callback throws. */
+  readonly ended: Promise<void>;
+  readonly #chunks: Buffer[] = [];
+  #kept = 0;
+  #seen = 0;
+
+  constructor(stream: Readable, onChunk: ExecOptions['onStdout']) {
+    this.ended = new Promise((resolve, reject) => {
+      stream.once('close', () => resolve());
+      stream.on('data', (chunk: Buffer) => {
+        this.#keep(chunk);
+        const resume = (): void => {
+          stream.resume();
+        };
+        try {
+          const taken = onChunk?.(chunk);
+          if (!(taken instanceof Promise)) return;
+          stream.pause();
+          taken.then(resume, resume);
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
+    // Looked at together with the command's end, which may come first.
+    this.ended.catch(() => {});
+  }
+
+  get truncated(): boolean {
+    return this.#seen > this.#kept;
+  }
+
+  text(): string {
+    return Buffer.concat(this.#chunks).toString('utf8');
+  }
+
+  #keep(chunk: Buffer): void {
+    this.#seen += chunk.length;
+    const part = chunk.subarray(0, CAPTURE_BYTES_MAX - this.#kept);
+    if (part.length > 0) this.#chunks.push(part);
+    this.#kept += part.length;
+  }
 }

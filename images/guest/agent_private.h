@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the parts of the agent share: agent.c owns the port and the poll loop, transmit.c the bytes
- * on their way to the host, commands.c the processes. Everything here is one thread's.
+ * on their way to the host, commands.c the processes, start.c how one begins. Everything here is
+ * one thread's.
  */
 #ifndef TMEM_AGENT_PRIVATE_H
 #define TMEM_AGENT_PRIVATE_H
@@ -15,8 +16,6 @@
 #define TX_BYTES		(128 * 1024)
 /* Kept free of command output, so that control frames find room. */
 #define TX_RESERVE		8192
-/* Room that any frame but command output is sure to fit into. */
-#define CONTROL_FRAME_MAX	512
 
 enum { OUT, ERR, OUTPUTS };
 
@@ -25,6 +24,7 @@ struct command {
 	bool exited;		/* Reaped: exit_code is valid. */
 	bool silent;		/* The host has been told of the end, or has gone. */
 	bool input_closed;	/* No more STDIN will come. */
+	bool terminal;		/* in and out[OUT] are a terminal's, out[ERR] is -1. */
 	uint32_t id;
 	pid_t pid;		/* Also its process group. */
 	uint32_t exit_code;
@@ -43,6 +43,11 @@ extern struct command commands[COMMANDS_MAX];
 static inline uint32_t load_u32(const uint8_t *from)
 {
 	return from[0] | from[1] << 8 | from[2] << 16 | (uint32_t)from[3] << 24;
+}
+
+static inline uint16_t load_u16(const uint8_t *from)
+{
+	return from[0] | from[1] << 8;
 }
 
 static inline void store_u32(uint8_t *to, uint32_t value)
@@ -65,6 +70,15 @@ uint8_t *tx_payload(void);
 void tx_commit(uint32_t type, uint32_t id, uint32_t bytes);
 /* Writes what the port takes now. */
 void tx_flush(int port);
+
+/*
+ * start.c. Starts what the payload of an EXEC asks for and fills in the command's pid and ends.
+ * Returns NULL, or why that cannot be, with the errno in `error` where there is one.
+ */
+const char *start_command(struct command *command, const uint8_t *payload, uint32_t bytes,
+			  int *error);
+void resize_terminal(struct command *command, const uint8_t *payload);
+void close_fd(int *fd);
 
 /* commands.c. */
 struct command *find_command(uint32_t id);

@@ -18,7 +18,9 @@ import { bootFixture, CACHE_DIR, SETUP_TIMEOUT_MS } from '../testing/fixture.js'
 import type { TestGuest } from '../testing/guest.js';
 import { GuestAgent } from './agent.js';
 import {
+  AGENT_VERSION,
   COMMANDS_MAX,
+  encodeExec,
   encodeFrame,
   encodeSync,
   encodeU32Frame,
@@ -72,7 +74,7 @@ afterAll(async () => {
 });
 
 test('says which kernel it runs, and gives commands a plain environment', async () => {
-  expect(agent.hello).toEqual({ release, agentVersion: 1 });
+  expect(agent.hello).toEqual({ release, agentVersion: AGENT_VERSION });
   const { stdout } = await agent.exec('uname -r; pwd; echo $HOME; cat /proc/self/oom_score_adj');
   expect(stdout).toBe(`${release}\n/root\n/root\n0\n`);
 });
@@ -250,10 +252,10 @@ test('a command whose input overruns its window is dropped, and no other', async
   const token = randomBytes(16);
   const decoder = new FrameDecoder(token);
   raw.write(encodeSync(token));
-  raw.write(encodeFrame(FrameType.EXEC, 1, Buffer.from('exec sleep 1006')));
+  raw.write(encodeExec(1, 'exec sleep 1006'));
   // Its pipe takes 64 KiB; the window is 32.
   for (let n = 0; n < 8; n += 1) raw.write(encodeFrame(FrameType.STDIN, 1, Buffer.alloc(30_000)));
-  raw.write(encodeFrame(FrameType.EXEC, 2, Buffer.from('exit 5')));
+  raw.write(encodeExec(2, 'exit 5'));
   const ends: [number, number][] = [];
   for await (const chunk of on(raw, 'data')) {
     for (const { type, id } of decoder.push(chunk[0] as Buffer)) {
@@ -277,7 +279,7 @@ test('a command sends what it has credit for, and no more', async () => {
   const token = randomBytes(16);
   const decoder = new FrameDecoder(token);
   raw.write(encodeSync(token));
-  raw.write(encodeFrame(FrameType.EXEC, 1, Buffer.from('yes')));
+  raw.write(encodeExec(1, 'yes'));
   const extra = 1000;
   let allowed = OUTPUT_WINDOW;
   let seen = 0;
@@ -285,7 +287,7 @@ test('a command sends what it has credit for, and no more', async () => {
     const frames = decoder.push(chunk[0] as Buffer);
     for (const { id, payload } of frames) if (id === 1) seen += payload.length;
     // Frames keep their order, so after another command's end nothing of the first is on its way.
-    if (seen === allowed) raw.write(encodeFrame(FrameType.EXEC, 2, Buffer.from('true')));
+    if (seen === allowed) raw.write(encodeExec(2, 'true'));
     const over = frames.some(({ id, type }) => id === 2 && type === FrameType.EXIT);
     if (over && allowed > OUTPUT_WINDOW) break;
     if (!over) continue;

@@ -10,25 +10,18 @@
 #include "agent_private.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #define OUTPUT_CHUNK_BYTES	16384
+/* More than a terminal holds on its way to us (drivers/tty/tty_buffer.c: 64 KiB and a line). */
+#define TERMINAL_LEFT_MAX	131072
 
 struct command commands[COMMANDS_MAX];
-static char exec_line[FRAME_PAYLOAD_MAX + 1];
-
-static void close_fd(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
-}
 
 struct command *find_command(uint32_t id)
 {
@@ -71,75 +64,11 @@ static void drop_command(struct command *command)
 		command->used = false;
 }
 
-/* Runs in the forked child. */
-__attribute__((noreturn)) static void become_command(int in, int out, int err)
-{
-	sigset_t none;
-	int fd;
-
-	setsid();
-	fd = open("/proc/self/oom_score_adj", O_WRONLY);
-	if (fd >= 0) {
-		(void)!write(fd, "0", 1);
-		close(fd);
-	}
-	/* The pipes' own numbers are above 2 and close on exec. */
-	if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0)
-		_exit(126);
-	signal(SIGPIPE, SIG_DFL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	(void)!chdir("/root");
-	execl("/bin/sh", "sh", "-c", exec_line, (char *)NULL);
-	dprintf(2, "/bin/sh: %s\n", strerror(errno));
-	_exit(127);
-}
-
-static void close_pipes(int pipes[3][2])
-{
-	int i;
-
-	for (i = 0; i < 3; i++) {
-		close_fd(&pipes[i][0]);
-		close_fd(&pipes[i][1]);
-	}
-}
-
-static int start_command(struct command *command)
-{
-	int pipes[3][2] = { { -1, -1 }, { -1, -1 }, { -1, -1 } };
-	int error;
-	int i;
-
-	for (i = 0; i < 3; i++)
-		if (pipe2(pipes[i], O_CLOEXEC))
-			goto failed;
-	command->pid = fork();
-	if (command->pid < 0)
-		goto failed;
-	if (command->pid == 0)
-		become_command(pipes[0][0], pipes[1][1], pipes[2][1]);
-	command->in = pipes[0][1];
-	command->out[OUT] = pipes[1][0];
-	command->out[ERR] = pipes[2][0];
-	pipes[0][1] = -1;
-	pipes[1][0] = -1;
-	pipes[2][0] = -1;
-	close_pipes(pipes);
-	fcntl(command->in, F_SETFL, O_NONBLOCK);
-	fcntl(command->out[OUT], F_SETFL, O_NONBLOCK);
-	fcntl(command->out[ERR], F_SETFL, O_NONBLOCK);
-	return 0;
-failed:
-	error = errno;
-	close_pipes(pipes);
-	return error;
-}
-
 void exec_command(uint32_t id, const uint8_t *payload, uint32_t bytes)
 {
 	struct command *command = free_command();
-	int error;
+	const char *why;
+	int error = 0;
 
 	if (find_command(id)) {
 		tx_failed(id, "a command with this id is running", 0);
@@ -149,12 +78,10 @@ void exec_command(uint32_t id, const uint8_t *payload, uint32_t bytes)
 		tx_failed(id, "too many commands are running", 0);
 		return;
 	}
-	memcpy(exec_line, payload, bytes);
-	exec_line[bytes] = '\0';
 	memset(command, 0, offsetof(struct command, input));
-	error = start_command(command);
-	if (error) {
-		tx_failed(id, "starting the command", error);
+	why = start_command(command, payload, bytes, &error);
+	if (why) {
+		tx_failed(id, why, error);
 		return;
 	}
 	command->used = true;
@@ -162,9 +89,21 @@ void exec_command(uint32_t id, const uint8_t *payload, uint32_t bytes)
 	command->output_credit = OUTPUT_WINDOW;
 }
 
+/* Who reads a terminal sees its end as a character typed at the beginning of a line. */
+static void end_of_typing(struct command *command)
+{
+	struct termios modes;
+
+	if (command->in < 0 || command->input_end >= STDIN_WINDOW || tcgetattr(command->in, &modes))
+		return;
+	command->input[command->input_end++] = modes.c_cc[VEOF];
+}
+
 void feed_command(struct command *command, const uint8_t *payload, uint32_t bytes)
 {
 	if (!bytes) {
+		if (command->terminal && !command->input_closed)
+			end_of_typing(command);
 		command->input_closed = true;
 		return;
 	}
@@ -206,10 +145,11 @@ static void pump_input(struct command *command)
 	if (command->input_start == command->input_end) {
 		command->input_start = 0;
 		command->input_end = 0;
-		if (command->input_closed)
+		if (command->input_closed && !command->terminal)
 			close_fd(&command->in);
 	}
-	if (command->input_taken >= STDIN_WINDOW / 4 && tx_room() >= CONTROL_FRAME_MAX) {
+	if (!command->input_closed && command->input_taken >= STDIN_WINDOW / 4 &&
+	    tx_room() >= CONTROL_FRAME_MAX) {
 		tx_u32(FRAME_STDIN_CREDIT, command->id, command->input_taken);
 		command->input_taken = 0;
 	}
@@ -232,7 +172,9 @@ static void pump_output(struct command *command, int which)
 		if (!bytes && !(command->exited && !command->left[which]))
 			return;
 		got = bytes ? read(command->out[which], tx_payload(), bytes) : 0;
-		if (got < 0 && (errno == EAGAIN || errno == EINTR))
+		/* A read of a terminal waits for what is on its way, so then there is no more. */
+		if (got < 0 && (errno == EAGAIN || errno == EINTR) &&
+		    !(command->exited && command->terminal))
 			return;
 		if (got <= 0) {
 			close_fd(&command->out[which]);
@@ -279,7 +221,9 @@ static void note_exit(struct command *command, int status)
 	for (which = 0; which < OUTPUTS; which++) {
 		int bytes = 0;
 
-		if (command->out[which] >= 0)
+		if (command->out[which] >= 0 && command->terminal)
+			bytes = TERMINAL_LEFT_MAX;
+		else if (command->out[which] >= 0)
 			ioctl(command->out[which], FIONREAD, &bytes);
 		command->left[which] = bytes;
 	}

@@ -6,7 +6,13 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {
+  AGENT_VERSION,
   COMMANDS_MAX,
+  CONTROL_FRAME_MAX,
+  EXEC_HEADER_BYTES,
+  EXEC_SYSROOT,
+  EXEC_TERMINAL,
+  encodeExec,
   encodeFrame,
   encodeSync,
   FRAME_HEADER_BYTES,
@@ -18,6 +24,7 @@ import {
   STDIN_WINDOW,
   SYNC_MAGIC,
   SYNC_TOKEN_BYTES,
+  SYSROOT,
 } from './frames.js';
 
 const header = readFileSync(new URL('./agent.h', import.meta.url), 'utf8');
@@ -36,6 +43,11 @@ test('agent.h has the same frame types', () => {
 
 test('agent.h has the same bounds', () => {
   const bounds = {
+    AGENT_VERSION,
+    CONTROL_FRAME_MAX,
+    EXEC_HEADER_BYTES,
+    EXEC_TERMINAL,
+    EXEC_SYSROOT,
     FRAME_HEADER_BYTES,
     FRAME_PAYLOAD_MAX,
     COMMANDS_MAX,
@@ -47,6 +59,7 @@ test('agent.h has the same bounds', () => {
     expect([name, Number(defined(name))]).toEqual([name, value]);
   }
   expect(defined('SYNC_MAGIC')).toBe(`"${SYNC_MAGIC}"`);
+  expect(defined('SYSROOT')).toBe(`"${SYSROOT}"`);
 });
 
 function decodeIn(pieces: Buffer[], decoder: FrameDecoder): Frame[] {
@@ -99,6 +112,21 @@ test('refuses a frame over the bound, in both directions', () => {
   const head = Buffer.alloc(FRAME_HEADER_BYTES);
   head.writeUInt32LE(bytes.length, 8);
   expect(() => new FrameDecoder().push(head)).toThrow(RangeError);
+});
+
+test('an EXEC holds flags, size, folder, environment and command line, in this order', () => {
+  const frame = encodeExec(7, 'exit 3', {
+    folder: '/a b',
+    environment: { X: '1', Y: '' },
+    sysroot: true,
+    terminal: { rows: 24, columns: 100_000 },
+  });
+  expect(frame.readUInt32LE(12)).toBe(EXEC_TERMINAL | EXEC_SYSROOT);
+  expect([frame.readUInt16LE(16), frame.readUInt16LE(18)]).toEqual([24, 0xffff]);
+  expect(frame.toString('utf8', 20)).toBe('/a b\0X=1\0Y=\0\0exit 3');
+  expect(encodeExec(7, 'true').toString('utf8', 20)).toBe('\0\0true');
+  expect(() => encodeExec(7, 'a\0b')).toThrow(RangeError);
+  expect(() => encodeExec(7, 'x'.repeat(FRAME_PAYLOAD_MAX))).toThrow(RangeError);
 });
 
 test('a SYNC holds magic, token and complement', () => {

@@ -5,7 +5,7 @@
  * works in the guest. Nothing of the host is changed.
  */
 import { existsSync } from 'node:fs';
-import { lstat, open, readdir, readlink } from 'node:fs/promises';
+import { lstat, open, readdir, readFile, readlink, stat } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { ImagesError } from '../errors.js';
 import { run } from '../run.js';
@@ -17,6 +17,22 @@ const HOST_ENTRIES_MAX = 50_000;
 const SYMLINK_HOPS_MAX = 40;
 const LINKER_CACHE = '/etc/ld.so.cache';
 const LDD_TIMEOUT_MS = 30_000;
+/**
+ * What programs load by name while they run shows as a text in them or their libraries. That finds
+ * the C library's own too (libgcc_s, for a thread's end; libnss_files), which are always taken.
+ */
+const LIBRARY_NAME = /lib[\w+.-]+\.so(?:\.\d+)+/g;
+const SCANNED_BYTES_MAX = 64 * 1024 * 1024;
+const ALWAYS_LOADABLE = ['libgcc_s.so.1', 'libnss_files.so.2'];
+/** Names of hosts that are not ASCII; 2 MiB with what it needs. */
+const NEVER_NEEDED = new Set(['libidn2.so.0']);
+/** Where the library of a name is looked for, beside the folders of those that ldd names. */
+const LIBRARY_DIRS = ['/lib64', '/usr/lib64', '/lib', '/usr/lib'];
+
+/** Adds the libraries of a program that is, or will be, in the archive under whatever name. */
+export async function addLibraries(archive: CpioWriter, program: string): Promise<void> {
+  await new HostImporter(archive).addLibraries(program);
+}
 
 /**
  * Adds each of `paths`: a path, or the name of a program in PATH, which is then also in the
@@ -48,6 +64,8 @@ function findPath(wanted: string): string {
 class HostImporter {
   readonly #archive: CpioWriter;
   readonly #done = new Set<string>();
+  /** By file: the same libraries are looked through for many programs. */
+  readonly #names = new Map<string, readonly string[]>();
   #bytes = 0;
 
   constructor(archive: CpioWriter) {
@@ -68,6 +86,12 @@ class HostImporter {
     if (!wanted.includes('/')) await this.#archive.symlink(`usr/local/bin/${wanted}`, path);
   }
 
+  async addLibraries(program: string): Promise<void> {
+    for (const library of await this.#libraries(program, program)) {
+      await this.#add(library, program, 0);
+    }
+  }
+
   async #add(path: string, wanted: string, hops: number): Promise<void> {
     if (hops > SYMLINK_HOPS_MAX) throw unusable(wanted, `${path} leads in circles`);
     // First the folders above, because one of them may be a symlink and so give the path another
@@ -76,10 +100,10 @@ class HostImporter {
     if (this.#done.has(real)) return;
     this.#done.add(real);
     if (this.#done.size > HOST_ENTRIES_MAX) throw tooLarge(wanted, `${HOST_ENTRIES_MAX} files`);
-    const stat = await lstat(real);
-    if (stat.isSymbolicLink()) await this.#addSymlink(real, wanted, hops);
-    else if (stat.isDirectory()) await this.#addFolder(real, stat.mode, wanted, hops);
-    else if (stat.isFile()) await this.#addFile(real, stat.mode, stat.size, wanted, hops);
+    const what = await lstat(real);
+    if (what.isSymbolicLink()) await this.#addSymlink(real, wanted, hops);
+    else if (what.isDirectory()) await this.#addFolder(real, what.mode, wanted, hops);
+    else if (what.isFile()) await this.#addFile(real, what.mode, what.size, wanted, hops);
     // Sockets, pipes and devices mean nothing in the guest.
   }
 
@@ -87,9 +111,9 @@ class HostImporter {
   async #addParents(dir: string, wanted: string, hops: number): Promise<string> {
     if (dir === '/') return dir;
     const real = join(await this.#addParents(dirname(dir), wanted, hops), basename(dir));
-    const stat = await lstat(real);
-    if (!stat.isSymbolicLink()) {
-      await this.#archive.dir(real, stat.mode & 0o7777);
+    const what = await lstat(real);
+    if (!what.isSymbolicLink()) {
+      await this.#archive.dir(real, what.mode & 0o7777);
       return real;
     }
     if (hops >= SYMLINK_HOPS_MAX) throw unusable(wanted, `${dir} leads in circles`);
@@ -139,15 +163,56 @@ class HostImporter {
       return;
     }
     if (head.length < 4 || head.readUInt32BE(0) !== 0x7f454c46) return;
+    const libraries = await this.#libraries(path, wanted);
+    for (const library of libraries) await this.#add(library, wanted, hops);
+    if (libraries.length === 0) return;
+    for (const library of await this.#loadable(path, libraries)) {
+      await this.#add(library, wanted, hops);
+    }
+    // For libraries in folders that only the host's ld.so.conf names.
+    if (existsSync(LINKER_CACHE)) await this.#add(LINKER_CACHE, wanted, hops);
+  }
+
+  /** What the dynamic linker brings before a program starts, and itself. */
+  async #libraries(path: string, wanted: string): Promise<string[]> {
     const result = await run('ldd', [path], { timeoutMs: LDD_TIMEOUT_MS });
     const { libraries, missing } = parseLdd(result.stdout);
-    if (missing.length > 0) {
-      throw unusable(wanted, `${path} needs ${missing.join(', ')}, which this machine lacks`);
+    if (missing.length === 0) return libraries;
+    throw unusable(wanted, `${path} needs ${missing.join(', ')}, which this machine lacks`);
+  }
+
+  /** What a program and its libraries may load later by name, with what that needs in its turn. */
+  async #loadable(path: string, libraries: readonly string[]): Promise<string[]> {
+    const present = new Set(libraries.map((library) => basename(library)));
+    const dirs = new Set([...libraries.map((library) => dirname(library)), ...LIBRARY_DIRS]);
+    const names = new Set(ALWAYS_LOADABLE);
+    for (const file of [path, ...libraries]) {
+      for (const name of await this.#namesIn(file)) names.add(name);
     }
-    for (const library of libraries) await this.#add(library, wanted, hops);
-    // For libraries in folders that only the host's ld.so.conf names.
-    if (libraries.length > 0 && existsSync(LINKER_CACHE))
-      await this.#add(LINKER_CACHE, wanted, hops);
+    const found: string[] = [];
+    for (const name of names) {
+      if (present.has(name) || NEVER_NEEDED.has(name)) continue;
+      const dir = [...dirs].find((candidate) => existsSync(join(candidate, name)));
+      if (dir === undefined) continue;
+      const library = join(dir, name);
+      const { libraries: needs, missing } = parseLdd(
+        (await run('ldd', [library], { timeoutMs: LDD_TIMEOUT_MS })).stdout,
+      );
+      // One that could not be loaded here either is none that the program relies on.
+      if (missing.length === 0) found.push(library, ...needs);
+    }
+    return found;
+  }
+
+  /** Names of libraries that stand in a file. */
+  async #namesIn(file: string): Promise<readonly string[]> {
+    const known = this.#names.get(file);
+    if (known !== undefined) return known;
+    const { size } = await stat(file);
+    const text = size > SCANNED_BYTES_MAX ? '' : (await readFile(file)).toString('latin1');
+    const names = [...new Set(text.match(LIBRARY_NAME) ?? [])];
+    this.#names.set(file, names);
+    return names;
   }
 }
 
@@ -184,6 +249,7 @@ function tooLarge(wanted: string, bound: string): ImagesError {
   return new ImagesError(
     'INITRAMFS_TOO_LARGE',
     `with ${wanted} the guest's root holds more than ${bound}, all of which it keeps in memory; ` +
-      'name single files or smaller folders, or put the data on a disk',
+      'name single files or smaller folders, put the data on a disk (--data-from), or take the host’s ' +
+      'root, which is read as it is needed (--root host)',
   );
 }

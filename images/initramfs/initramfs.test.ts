@@ -34,6 +34,7 @@ let dir: string;
 let count = 0;
 let output: string;
 let tools: GuestTools;
+let kernel = KERNEL;
 
 beforeAll(async () => {
   const cacheDir = join(imagesSourceDir(), '../.cache');
@@ -72,7 +73,7 @@ function content(archive: string, path: string): Buffer {
 
 function build(withPaths: string[]): Promise<string> {
   return buildInitramfs({
-    kernel: KERNEL,
+    kernel,
     tools,
     kernelModules: [],
     moduleFiles: [],
@@ -130,6 +131,33 @@ test('a host program comes with its libraries and wins over the applet of its na
   const names = [...found.keys()].join('\n');
   expect(names).toMatch(/libc\.so\.6/);
   expect(names).toMatch(/ld-linux-x86-64\.so\.2/);
+});
+
+test('libraries that a program loads by name while it runs come with it', async () => {
+  const names = [...list(await build(['python3'])).keys()].join('\n');
+  expect(names).toMatch(/libgcc_s\.so\.1/);
+  expect(names).toMatch(/libnss_files\.so\.2/);
+});
+
+test('with a busybox that runs its own programs first, one of their names is refused', async () => {
+  tools = { ...tools, busyboxObeysPath: false };
+  try {
+    await expect(build(['sort'])).rejects.toMatchObject({ code: 'INITRAMFS_PATH_UNUSABLE' });
+    expect(list(await build(['/usr/bin/sort'])).has('usr/bin/sort')).toBe(true);
+  } finally {
+    tools = { ...tools, busyboxObeysPath: true };
+  }
+});
+
+test('root and nobody have names, and the kernel its configuration', async () => {
+  const configFile = join(dir, 'config');
+  await writeFile(configFile, 'CONFIG_SWAP=y\n# CONFIG_NUMA is not set\n');
+  kernel = { ...KERNEL, configFile };
+  const archive = await build([]);
+  kernel = KERNEL;
+  expect(content(archive, 'etc/passwd').toString()).toMatch(/^root:x:0:.*\nnobody:x:65534:/);
+  expect(content(archive, 'etc/group').toString()).toMatch(/^root:x:0:\nnogroup:x:65534:/);
+  expect(content(archive, 'boot/config-6.1.0').toString()).toContain('# CONFIG_NUMA is not set');
 });
 
 test('a folder comes with all in it, symlinks as symlinks with their targets', async () => {

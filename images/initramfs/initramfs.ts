@@ -11,7 +11,7 @@ import { ModuleIndex } from '../kernels/modules.js';
 import { lastLines, run } from '../run.js';
 import type { GuestTools } from '../tools.js';
 import { CpioWriter } from './cpio.js';
-import { addHostPaths } from './host-paths.js';
+import { addHostPaths, addLibraries } from './host-paths.js';
 
 /** What every guest needs: the agent's port and disks. */
 export const BASE_MODULES: readonly string[] = ['virtio_pci', 'virtio_console', 'virtio_blk'];
@@ -29,6 +29,11 @@ export const GUEST_KERNEL_ARGS: readonly string[] = [
 ];
 
 const APPLETS_TIMEOUT_MS = 10_000;
+
+/** As Debian numbers them. */
+const PASSWD =
+  'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n';
+const GROUP = 'root:x:0:\nnogroup:x:65534:\nnobody:x:65534:\n';
 
 export interface BuildInitramfsOptions {
   kernel: Kernel;
@@ -56,10 +61,10 @@ export async function buildInitramfs(options: BuildInitramfsOptions): Promise<st
     await addBase(archive, options.tools);
     await addModules(archive, options);
     // Before busybox's names: a host program that was asked for wins over the applet of its name.
+    const applets = await listApplets(options.tools.busybox);
+    refuseHidden(options, applets);
     await addHostPaths(archive, options.withPaths);
-    for (const applet of await listApplets(options.tools.busybox)) {
-      await archive.symlink(applet, '/bin/busybox');
-    }
+    for (const applet of applets) await archive.symlink(applet, '/bin/busybox');
     await archive.finish();
     await rename(part, output);
   } catch (error) {
@@ -83,12 +88,26 @@ async function addBase(archive: CpioWriter, tools: GuestTools): Promise<void> {
   await archive.charDevice('dev/console', 0o600, 5, 1);
   await archive.charDevice('dev/null', 0o666, 1, 3);
   await archive.copy('init', tools.init, 0o755);
-  await archive.file('etc/passwd', 'root:x:0:0:root:/root:/bin/sh\n', 0o644);
-  await archive.file('etc/group', 'root:x:0:\n', 0o644);
+  await archive.file('etc/passwd', PASSWD, 0o644);
+  await archive.file('etc/group', GROUP, 0o644);
   await archive.file('etc/hosts', '127.0.0.1 localhost\n', 0o644);
   await archive.copy('bin/busybox', tools.busybox, 0o755);
+  await addLibraries(archive, tools.busybox);
   await archive.symlink('bin/sh', '/bin/busybox');
   for (const [name, path] of tools.programs) await archive.copy(`usr/bin/${name}`, path, 0o755);
+}
+
+/** A program that busybox would run its own in the place of is refused, not ignored. */
+function refuseHidden({ tools, withPaths }: BuildInitramfsOptions, applets: string[]): void {
+  if (tools.busyboxObeysPath) return;
+  const own = new Set(applets.map((applet) => basename(applet)));
+  const hidden = withPaths.find((path) => own.has(path));
+  if (hidden === undefined) return;
+  throw new ImagesError(
+    'INITRAMFS_PATH_UNUSABLE',
+    `${hidden} cannot go into the guest by its name: ${tools.busybox}, which is all that runs here, ` +
+      `runs its own ${hidden} first; give the program’s path, and call it by that`,
+  );
 }
 
 /** Paths such as `usr/bin/awk`, as busybox itself would install them. */
@@ -99,7 +118,7 @@ async function listApplets(busybox: string): Promise<string[]> {
   throw new ImagesError(
     'TOOLS_MISSING',
     `${busybox} lists no applets, or has no shell:\n${lastLines(result.output, 5)}\n` +
-      'Install busybox-static, or remove this busybox so that Debian’s is fetched.',
+      'Install busybox, or remove this busybox so that Debian’s is fetched.',
   );
 }
 
@@ -113,6 +132,8 @@ async function addModules(archive: CpioWriter, options: BuildInitramfsOptions): 
     list.push(`/${base}/${file}\n`);
   }
   await archive.file('etc/modules-load', list.join(''), 0o644);
+  const { release, configFile } = options.kernel;
+  if (configFile) await archive.copy(`boot/config-${release}`, configFile, 0o644);
   await archive.dir('lib/tmem');
   for (const file of options.moduleFiles) {
     await archive.copy(`lib/tmem/${basename(file)}`, file, 0o644);

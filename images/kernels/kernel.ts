@@ -37,6 +37,8 @@ export interface Kernel {
   buildDir: string;
   /** Holds kernel/drivers/... or the build tree's own module files. */
   modulesRoot?: string;
+  /** The kernel's .config. */
+  configFile?: string;
   /** Option name without CONFIG_ to value. */
   config: ReadonlyMap<string, string>;
 }
@@ -196,13 +198,15 @@ async function readRecord(dir: string): Promise<KernelRecord> {
 
 async function readKernel(name: string, dir: string): Promise<Kernel> {
   const found = await readRecord(dir);
+  const configFile = join(dir, found.config);
   return {
     name,
     release: found.release,
     image: join(dir, found.image),
     buildDir: join(dir, found.buildDir),
     modulesRoot: join(dir, found.modulesRoot),
-    config: parseConfig(await readFile(join(dir, found.config), 'utf8')),
+    configFile,
+    config: parseConfig(await readFile(configFile, 'utf8')),
   };
 }
 
@@ -220,7 +224,9 @@ async function userKernel(which: UserKernel): Promise<Kernel> {
   }
   const config = parseConfig(await readBuildFile(buildDir, '.config', image));
   const modulesRoot = modulesOf(image, buildDir, release);
-  return { name: basename(image), release, image, buildDir, modulesRoot, config };
+  const configFile = join(buildDir, '.config');
+  const name = basename(image);
+  return { name, release, image, buildDir, modulesRoot, configFile, config };
 }
 
 /**

@@ -1,18 +1,39 @@
 /**
  * `tmem run -- CMD`: boots a guest, sets its swap up, runs CMD in it and passes its exit code on.
  */
-import { once } from 'node:events';
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { ExitCode, TmemError } from '../../errors.js';
-import { bootGuest, planGuest } from '../../guest/guest.js';
-import type { Context, Runner } from '../context.js';
-import { addBootOptions, type BootFlags, gdbHint, guestOptions, integer } from '../options.js';
+import { bootGuest, type Guest, planGuest } from '../../guest/guest.js';
+import { fetchResult, type ResultPath, resultPath } from '../../guest/results.js';
+import { type Context, describeError, type Runner } from '../context.js';
+import {
+  addBootOptions,
+  type BootFlags,
+  collect,
+  gdbHint,
+  guestOptions,
+  integer,
+} from '../options.js';
+import { type CommandStreams, hasTerminal, LentTerminal, pipedStreams } from '../terminal.js';
 
-interface RunFlags extends BootFlags {
+/** The best shell that the guest has. */
+const SHELL = 'if command -v bash >/dev/null; then exec bash -i; else exec sh -i; fi';
+
+export interface RunFlags extends BootFlags {
   timeout?: number;
   dryRun?: true;
   files?: string;
   verbose?: true;
+  tty?: true;
+  get?: ResultPath[];
+}
+
+function result(words: string): ResultPath {
+  try {
+    return resultPath(words);
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
 }
 
 const FILES_HINT =
@@ -29,49 +50,106 @@ function shellLine(words: readonly string[]): string {
     .join(' ');
 }
 
-function readStdin(): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  return new Promise((resolve, reject) => {
-    process.stdin.on('data', (chunk: Buffer) => chunks.push(chunk));
-    process.stdin.on('end', () => resolve(Buffer.concat(chunks)));
-    process.stdin.on('error', reject);
-  });
-}
-
-/** Writes; what it gives is kept once the reader wants more. */
-function writeTo(stream: NodeJS.WriteStream, chunk: Buffer): Promise<unknown> | undefined {
-  return stream.write(chunk) ? undefined : once(stream, 'drain');
-}
-
-async function runInGuest(words: string[], flags: RunFlags, context: Context): Promise<number> {
-  const { signal, progress } = context;
-  const say = flags.verbose ? progress.say : progress.slow;
-  const hint = gdbHint(flags);
-  if (hint !== undefined) progress.say(hint);
-  const stdin = process.stdin.isTTY ? '' : await readStdin();
-  await using guest = await bootGuest({ ...guestOptions(flags), progress: say, signal });
-  progress.close();
+/** Runs a command with the streams that it is given, to its exit code. */
+async function execute(
+  guest: Guest,
+  line: string,
+  flags: RunFlags,
+  streams: CommandStreams,
+  signal: AbortSignal,
+): Promise<number> {
   const limit = flags.timeout === undefined ? {} : { timeoutMs: flags.timeout * 1000 };
   try {
-    const result = await guest.exec(shellLine(words), {
-      stdin,
-      signal,
-      ...limit,
-      onStdout: (chunk) => writeTo(process.stdout, chunk),
-      onStderr: (chunk) => writeTo(process.stderr, chunk),
-    });
-    return result.code;
+    return (await guest.exec(line, { ...streams, ...limit, signal })).code;
   } catch (error) {
     if ((error as { code?: string }).code !== 'AGENT_TIMEOUT') throw error;
     throw new TmemError('TIMEOUT', `the command did not end within ${flags.timeout} s`, error);
   }
 }
 
+/** As `execute`, on the terminal of this process. */
+async function executeOnTerminal(
+  guest: Guest,
+  line: string,
+  flags: RunFlags,
+  signal: AbortSignal,
+): Promise<number> {
+  using terminal = new LentTerminal();
+  const ending = AbortSignal.any([signal, terminal.left]);
+  try {
+    return await execute(guest, line, flags, terminal.streams, ending);
+  } catch (error) {
+    if (!terminal.left.aborted) throw error;
+    return ExitCode.INTERRUPTED;
+  }
+}
+
+/**
+ * Copies what was asked for, as far as can be. What cannot is told, and never hides how the command
+ * itself ended.
+ * @returns whether all is there
+ */
+async function fetchResults(
+  guest: Guest,
+  results: readonly ResultPath[],
+  signal: AbortSignal,
+): Promise<boolean> {
+  let whole = true;
+  for (const result of results) {
+    try {
+      const leftOut = await fetchResult(guest, result, { signal });
+      if (leftOut === 0) continue;
+      process.stderr.write(`tmem: ${result.path}: left out ${leftOut} links and devices\n`);
+    } catch (error) {
+      signal.throwIfAborted();
+      whole = false;
+      process.stderr.write(`${describeError(error)}\n`);
+    }
+  }
+  return whole;
+}
+
+async function runInGuest(line: string, flags: RunFlags, context: Context): Promise<number> {
+  const { signal, progress } = context;
+  const say = flags.verbose ? progress.say : progress.slow;
+  const hint = gdbHint(flags);
+  if (hint !== undefined) progress.say(hint);
+  await using guest = await bootGuest({ ...guestOptions(flags), progress: say, signal });
+  progress.close();
+  const ending = flags.tty
+    ? executeOnTerminal(guest, line, flags, signal)
+    : execute(guest, line, flags, pipedStreams(), signal);
+  const [ended] = await Promise.allSettled([ending]);
+  signal.throwIfAborted();
+  const whole = await fetchResults(guest, flags.get ?? [], signal);
+  if (ended.status === 'rejected') throw ended.reason;
+  return ended.value === ExitCode.OK && !whole ? ExitCode.FAILED : ended.value;
+}
+
+/** A shell in the guest, on the terminal of this process. */
+export function runShell(flags: RunFlags, context: Context): Promise<number> {
+  if (!hasTerminal()) {
+    const message = 'a shell needs a terminal on stdin and stdout; tmem run -- COMMAND needs none';
+    throw new TmemError('OPTION_INVALID', message);
+  }
+  context.progress.say('a shell in the guest: exit ends it, or Ctrl-] three times within a second');
+  return runInGuest(SHELL, { ...flags, tty: true }, context);
+}
+
 export function addRunCommand(program: Command, run: Runner): void {
   const command = program
     .command('run')
     .description('boot a guest, run a command in it, return its exit code')
-    .argument('[command...]', 'one word: a line for /bin/sh; more: a program and its arguments')
+    .argument(
+      '[command...]',
+      'one word: a line for /bin/sh; more: a program and its arguments; none: a shell',
+    )
+    .option('-t, --tty', 'give the command this terminal: keys, signals, size')
+    .option(
+      '--get <path[:dest]>',
+      'copy this out of the guest when the command has ended, however it did',
+      collect(result),
+    )
     .option('--timeout <s>', 'seconds for the command (default: none)', integer(1, 86400))
     .option('--dry-run', 'print the QEMU command; run, fetch and build nothing')
     .option('--files <dir>', 'with --dry-run: make the files that it names here, and leave them')
@@ -85,8 +163,14 @@ export function addRunCommand(program: Command, run: Runner): void {
         if (flags.files === undefined) context.progress.say(FILES_HINT);
         return ExitCode.OK;
       }
-      if (words.length > 0) return runInGuest(words, flags, context);
-      throw new TmemError('OPTION_INVALID', 'nothing to run: tmem run [options] -- COMMAND');
+      if (words.length === 0 && hasTerminal()) return runShell(flags, context);
+      if (words.length === 0) {
+        throw new TmemError('OPTION_INVALID', 'nothing to run: tmem run [options] -- COMMAND');
+      }
+      if (flags.tty && !hasTerminal()) {
+        throw new TmemError('OPTION_INVALID', '--tty needs a terminal on stdin and stdout');
+      }
+      return runInGuest(shellLine(words), flags, context);
     }),
   );
 }
