@@ -14,8 +14,7 @@
  * init and invalidate_fs are a mount's and may sleep. Operations on one page come one after the
  * other, since it is locked.
  *
- * When the device goes every file system is void, and stays so until the next one. Each hook holds
- * the device from before it looks at a file system to the end of what it does with it.
+ * When the device goes every file system is void, and stays so until the next one.
  *
  * Registering calls init for file systems that are mounted. There is no unregister, so the module
  * stays.
@@ -99,16 +98,20 @@ static void tmem_cleancache_drop(struct tmem_device *dev, struct tmem_filesystem
 	queue_work(tmem_cleancache_queue, &tmem_cleancache_work);
 }
 
-/* As tmem_cleancache_put(). @dev is held. */
-static void tmem_cleancache_put_by(struct tmem_device *dev, int number, struct tmem_key key,
-				   struct page *page)
+/* Interrupts off: a clean page leaves the page cache. */
+static void tmem_cleancache_put(int number, struct cleancache_filekey file, pgoff_t index,
+				struct page *page)
 {
+	struct tmem_device *dev = tmem_device_get();
+	struct tmem_key key = tmem_file_key(&file, index);
 	bool whole = !PageCompound(page);
 	struct tmem_filesystem *fs;
 	unsigned long flags;
 	bool filled;
 	u32 slot;
 
+	if (!dev || index > U32_MAX)
+		goto out;
 	filled = whole && tmem_ephemeral_fill(dev, page, &slot);
 	spin_lock_irqsave(&tmem_filesystem_lock, flags);
 	fs = tmem_filesystem_of(number);
@@ -127,16 +130,7 @@ static void tmem_cleancache_put_by(struct tmem_device *dev, int number, struct t
 	spin_unlock_irqrestore(&tmem_filesystem_lock, flags);
 	if (filled)
 		tmem_credit_return(dev, slot);
-}
-
-/* Interrupts off: a clean page leaves the page cache. */
-static void tmem_cleancache_put(int number, struct cleancache_filekey file, pgoff_t index,
-				struct page *page)
-{
-	struct tmem_device *dev = tmem_device_get();
-
-	if (dev && index <= U32_MAX)
-		tmem_cleancache_put_by(dev, number, tmem_file_key(&file, index), page);
+out:
 	tmem_device_put(dev);
 }
 
@@ -221,15 +215,18 @@ static void tmem_cleancache_got(int number, const struct tmem_cleancache_get *ge
 	spin_unlock_irqrestore(&tmem_filesystem_lock, flags);
 }
 
-/* As tmem_cleancache_get(). @dev is held. */
-static int tmem_cleancache_get_by(struct tmem_device *dev, int number,
-				  struct cleancache_filekey file, pgoff_t index, struct page *page)
+/* A page is about to be read: locked, may sleep. 0 when it is filled, -1 to read the disk. */
+static int tmem_cleancache_get(int number, struct cleancache_filekey file, pgoff_t index,
+			       struct page *page)
 {
 	struct tmem_cleancache_get get = { .key = tmem_file_key(&file, index) };
+	struct tmem_device *dev = tmem_device_get();
 	unsigned long timeout = msecs_to_jiffies(READ_ONCE(tmem_put_timeout_ms));
 	unsigned long end = jiffies + timeout;
-	int ret;
+	int ret = 0;
 
+	if (!dev || index > U32_MAX || PageCompound(page))
+		goto out;
 	do {
 		ret = tmem_cleancache_ask(dev, number, page, time_after(jiffies, end), &get);
 		if (ret == -EAGAIN)
@@ -238,7 +235,7 @@ static int tmem_cleancache_get_by(struct tmem_device *dev, int number,
 	} while (ret == -EAGAIN);
 	if (ret) {
 		atomic64_inc(&dev->counters.ephemeral_unasked);
-		return -1;
+		goto out;
 	}
 	ret = tmem_ephemeral_answer(dev, get.queue, get.sequence, page);
 	if (ret == 1)
@@ -247,20 +244,9 @@ static int tmem_cleancache_get_by(struct tmem_device *dev, int number,
 		queue_work(tmem_cleancache_queue, &tmem_cleancache_work);
 	if (ret == -EIO)
 		tmem_cleancache_invalidate_page(number, file, index);
-	return ret == 1 ? 0 : -1;
-}
-
-/* A page is about to be read: locked, may sleep. 0 when it is filled, -1 to read the disk. */
-static int tmem_cleancache_get(int number, struct cleancache_filekey file, pgoff_t index,
-			       struct page *page)
-{
-	struct tmem_device *dev = tmem_device_get();
-	int ret = -1;
-
-	if (dev && index <= U32_MAX && !PageCompound(page))
-		ret = tmem_cleancache_get_by(dev, number, file, index, page);
+out:
 	tmem_device_put(dev);
-	return ret;
+	return ret == 1 ? 0 : -1;
 }
 
 /* Waits until all that was posted before is answered. May sleep. Returns 0 or -ETIMEDOUT. */
@@ -279,8 +265,8 @@ static int tmem_cleancache_drain(struct tmem_device *dev)
 
 /*
  * Drops the pool of a file system that is not live. Mutex held; may sleep. A put on its way
- * would land in whatever pool gets the same id next, so all of them are waited for. @dev is held, or
- * NULL. Returns 0, or -ETIMEDOUT: the pool is still there.
+ * would land in whatever pool gets the same id next, so all of them are waited for. @dev may be NULL.
+ * Returns 0, or -ETIMEDOUT: the pool is still there.
  */
 static int tmem_filesystem_close(struct tmem_device *dev, struct tmem_filesystem *fs)
 {
@@ -294,18 +280,14 @@ static int tmem_filesystem_close(struct tmem_device *dev, struct tmem_filesystem
 	return 0;
 }
 
-/*
- * Gives a file system a pool and lets it be used. Mutex held; may sleep. @dev is held, or NULL.
- * Returns 0 or an errno.
- */
+/* Gives a file system a pool and lets it be used. Mutex held; may sleep. @dev may be NULL. */
 static int tmem_filesystem_open(struct tmem_device *dev, struct tmem_filesystem *fs)
 {
 	struct tmem_key key = { .oid = { fs->uuid[0], fs->uuid[1] } };
 	u32 flags = fs->flags | TMEM_SPEC_VERSION << TMEM_POOL_VERSION_SHIFT;
-	int pool = -ENODEV;
+	int pool;
 
-	if (dev)
-		pool = tmem_call_raw(dev, TMEM_CMD_NEW_POOL, &key, flags, NULL);
+	pool = dev ? tmem_call_raw(dev, TMEM_CMD_NEW_POOL, &key, flags, NULL) : -ENODEV;
 	if (pool < 0)
 		return pool;
 	tmem_present_clear(fs->present);
@@ -349,34 +331,26 @@ static bool tmem_cleancache_post_pending(struct tmem_device *dev)
 	return ret < 0;
 }
 
-/* Does what hooks could not. May sleep. Returns milliseconds until more can be done; 0: all is. */
-static unsigned int tmem_cleancache_mend_some(struct tmem_device *dev)
-{
-	bool pending = tmem_cleancache_post_pending(dev);
-
-	/* An answer that is not taken keeps its place, and a pool's end may need it. */
-	if (tmem_ephemeral_reap(dev))
-		return 100;
-	if (tmem_cleancache_remake(dev))
-		return 1000;
-	return pending;
-}
-
 /* The worker, until nothing is left, or the device is gone: the next one calls it. May sleep. */
 static void tmem_cleancache_mend(struct work_struct *work)
 {
 	struct tmem_device *dev;
-	unsigned int pause;
+	unsigned int pause = 1;
 
-	while ((dev = tmem_device_get()) != NULL) {
-		pause = tmem_cleancache_mend_some(dev);
+	while (pause && (dev = tmem_device_get()) != NULL) {
+		bool pending = tmem_cleancache_post_pending(dev);
+
+		/* An answer that is not taken keeps its place, and a pool's end may need it. */
+		if (tmem_ephemeral_reap(dev))
+			pause = 100;
+		else if (tmem_cleancache_remake(dev))
+			pause = 1000;
+		else
+			pause = pending;
 		tmem_device_put(dev);
-		if (!pause)
-			return;
-		/* What is left to post can be soon. */
 		if (pause == 1)
 			usleep_range(200, 400);
-		else
+		else if (pause)
 			msleep(pause);
 	}
 }
@@ -398,9 +372,8 @@ void tmem_cleancache_end(void)
 	for (i = 0; i < TMEM_FILESYSTEMS; i++) {
 		struct tmem_filesystem *fs = &tmem_filesystems[i];
 
-		if (fs->state == TMEM_FILESYSTEM_OFF)
-			continue;
-		fs->state = TMEM_FILESYSTEM_VOID;
+		if (fs->state != TMEM_FILESYSTEM_OFF)
+			fs->state = TMEM_FILESYSTEM_VOID;
 		tmem_pending_drop_pool(fs->pool);
 		fs->pool = -ENODEV;
 	}
