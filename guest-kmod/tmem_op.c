@@ -124,6 +124,7 @@ static int tmem_copy_slot(struct tmem_device *dev, struct page *page, u32 slot, 
 		/* The host changes the words before it lets anybody else have the slot. */
 		virt_rmb();
 		tmem_copy_page(page_address(page), tmem_slot(dev, slot), check);
+		/* As above: bytes of somebody else's came after the change. */
 		virt_rmb();
 		if (likely(tmem_is_served(dev)))
 			return 0;
