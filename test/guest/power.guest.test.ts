@@ -7,6 +7,8 @@ import { bootGuest, type Guest, troubleIn } from 'qemu-tmem';
 import { expect, it } from 'vitest';
 import { COMMAND_MS_MAX, counted, storm } from './unplug.js';
 
+/** Older ones cannot load an image from a disk that they swap to. */
+const KERNEL = 'debian-6.12';
 const RIGHT = { code: 0, pagesWrong: 0, pagesLost: 0, processesDied: 0 };
 const REFUSED =
   /tmem: no (hibernation|suspend over this transport): the host holds [1-9]\d* pages/g;
@@ -30,11 +32,11 @@ async function sessions(guest: Guest): Promise<number> {
 }
 
 it.each([
-  ['debian-6.1', 'ivshmem', 1],
-  ['debian-6.12', 'virtio-serial', 2],
-] as const)('%s over %s', async (kernel, transport, refusals) => {
+  ['ivshmem', 1],
+  ['virtio-serial', 2],
+] as const)('over %s', async (transport, refusals) => {
   await using guest = await bootGuest({
-    kernel,
+    kernel: KERNEL,
     memoryMib: 320,
     accel: 'tcg',
     swapDisksMib: [512],
