@@ -264,8 +264,8 @@ static int tmem_cleancache_drain(struct tmem_device *dev)
 }
 
 /*
- * Drops the pool of a file system that is not live. Mutex held; may sleep. A put on its way
- * would land in whatever pool gets the same id next, so all of them are waited for. @dev may be NULL.
+ * Drops the pool of a file system that is not live. Mutex held; may sleep. A put on its way would
+ * land in whatever pool gets the same id next, so all of them are waited for. @dev may be NULL.
  * Returns 0, or -ETIMEDOUT: the pool is still there.
  */
 static int tmem_filesystem_close(struct tmem_device *dev, struct tmem_filesystem *fs)

@@ -331,9 +331,9 @@ int tmem_queue_wait_room(struct tmem_device *dev, struct tmem_queue *queue, unsi
 }
 
 /*
- * Reads the reply of an answered descriptor and gives its place back. Returns 0; -EIO when the reply
- * is not one to this descriptor; -ESTALE when the host serves another life than ours, whose replies
- * may look like ours.
+ * Reads the reply of an answered descriptor and gives its place back. Returns 0; -EIO when the
+ * reply is not one to this descriptor; -ESTALE when the host serves another life than ours, whose
+ * replies may look like ours.
  */
 int tmem_queue_reap(struct tmem_device *dev, struct tmem_queue *queue, u32 sequence,
 		    s32 *result, u32 *slot)

@@ -5,8 +5,8 @@
  * BAR 0 has the doorbell, BAR 2 is the region, MSI-X vector i wakes the waiters of queue i.
  *
  * The region is the host's memory: suspend to memory leaves it as it is, and the PCI core brings
- * registers and vectors back. Before an image of this kernel is written or loaded the life ends, and
- * another begins afterwards (device.c).
+ * registers and vectors back. Before an image of this kernel is written or loaded the life ends,
+ * and another begins afterwards (device.c).
  */
 #include <linux/delay.h>
 #include <linux/interrupt.h>
