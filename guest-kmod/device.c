@@ -6,7 +6,7 @@
  * interrupts off no less than a load that sleeps; taking one costs a per-CPU addition. A device
  * that goes is marked, which ends every wait on it, loses its last user, and only then is anything
  * of it freed. No reference is to be had between devices. What lay with a device that is gone is
- * lost for good: the next one begins with nothing, and who keeps track of pages learns of both here.
+ * lost for good: the next one begins with nothing. Whoever tracks pages learns of both here.
  *
  * A kernel that comes back from a disk image is older than what the host holds. So the device's
  * life ends before an image is made, which is refused while pages are held, and another begins
