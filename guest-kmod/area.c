@@ -10,6 +10,9 @@
  * full and is the worker's to post; until then its puts are refused, so that the late flush cannot
  * drop a newer page.
  *
+ * When the device goes, each page that was placed is marked lost: loads of it fail, or wait, until
+ * its offset is stored or freed. The next device gives each area that is on another pool.
+ *
  * Contexts: on and off may sleep; store and load may sleep, with the page locked, inside reclaim
  * or a fault: nothing here allocates. forget comes in any context, under si->lock with interrupts
  * off: it only posts. Between on and off of a type the caller's hooks may come at any time; outside
@@ -17,69 +20,46 @@
  */
 #include <linux/bitmap.h>
 #include <linux/delay.h>
-#include <linux/jiffies.h>
+#include <linux/mutex.h>
 #include <linux/page-flags.h>
-#include <linux/ratelimit.h>
 #include <linux/slab.h>
 #include <linux/swap.h>
 #include <linux/workqueue.h>
 
+#include "area.h"
 #include "compat.h"
 #include "tmem.h"
 
-/* One line of a kind in five seconds: pages are many, and their trouble is one. */
-#define tmem_area_say(format, ...)					\
-	do {								\
-		static DEFINE_RATELIMIT_STATE(limit, 5 * HZ, 1);	\
-									\
-		if (__ratelimit(&limit))				\
-			pr_err(format, ##__VA_ARGS__);			\
-	} while (0)
-
-/* How long a load that may fail asks again for a page that the host says it does not have. */
-#define TMEM_LOST_PATIENCE	(HZ / 5)
-
-/* One area: set up by on, before any other hook, taken down by off. */
-struct tmem_area {
-	int pool;			/* negative: none, every put is refused */
-	unsigned long slots;		/* offsets */
-	u32 *placed;			/* by offset: slot of the page we put, plus 1; or 0 */
-	u32 *checks;			/* by offset: check value of a placed page; NULL: none */
-	unsigned long *pending;		/* a flush that is still to be posted */
-	struct work_struct drain;	/* posts the pending flushes */
-};
-
 static_assert(MAX_SWAPFILES <= TMEM_AREA_BLOCK);
 
-static struct tmem_area tmem_areas[TMEM_AREAS];
+struct tmem_area tmem_areas[TMEM_AREAS];
 static unsigned int tmem_areas_users;
+/* Tables and pools come and go one after the other, the device's with them. */
+static DEFINE_MUTEX(tmem_areas_mutex);
 static struct workqueue_struct *tmem_drain_queue;
 
-static struct tmem_key tmem_area_key(unsigned int number, pgoff_t offset)
+/* Posts a flush. Returns 0 or -EAGAIN. What went with its device needs none. Any context. */
+static int tmem_area_try_flush(unsigned int number, pgoff_t offset)
 {
-	struct tmem_key key = {
-		.pool = tmem_areas[number].pool,
-		.oid = { number },
-		.index = offset,
-	};
+	struct tmem_device *dev = tmem_device_get();
+	struct tmem_key key = tmem_area_key(number, offset);
+	int ret = dev ? tmem_flush_page(dev, &key) : 0;
 
-	return key;
+	tmem_device_put(dev);
+	return ret;
 }
 
 /* Posts each pending flush, then lets its slot be put again, in this order. May sleep. */
 static void tmem_area_drain(struct work_struct *work)
 {
 	struct tmem_area *area = container_of(work, struct tmem_area, drain);
-	struct tmem_device *dev = tmem_the_device();
 	unsigned long offset;
 
 	for_each_set_bit(offset, area->pending, area->slots) {
-		struct tmem_key key = tmem_area_key(area - tmem_areas, offset);
-
 		/*
 		 * swapoff drops the whole pool: it need not wait for a host that does not answer.
 		 */
-		while (READ_ONCE(area->slots) && tmem_flush_page(dev, &key))
+		while (READ_ONCE(area->slots) && tmem_area_try_flush(area - tmem_areas, offset))
 			usleep_range(200, 400);
 		/* Pairs with smp_rmb() in store: who sees the bit clear posts after our flush. */
 		smp_mb__before_atomic();
@@ -89,11 +69,10 @@ static void tmem_area_drain(struct work_struct *work)
 }
 
 /* Posts a flush, or leaves it to the worker. Any context. */
-static void tmem_area_flush(unsigned int number, pgoff_t offset)
+static void tmem_area_flush(struct tmem_device *dev, unsigned int number, pgoff_t offset)
 {
 	struct tmem_area *area = &tmem_areas[number];
 	struct tmem_key key = tmem_area_key(number, offset);
-	struct tmem_device *dev = tmem_the_device();
 
 	if (!tmem_flush_page(dev, &key))
 		return;
@@ -102,65 +81,103 @@ static void tmem_area_flush(unsigned int number, pgoff_t offset)
 	queue_work(tmem_drain_queue, &area->drain);
 }
 
-/* Drops what we hold of a swap offset, if anything. Any context. */
-void tmem_area_forget(unsigned int number, pgoff_t offset)
+/* As tmem_area_forget(). @dev is held; NULL: there is none. */
+static void tmem_area_drop(struct tmem_device *dev, unsigned int number, pgoff_t offset)
 {
 	struct tmem_area *area = &tmem_areas[number];
 	u32 placed;
 
 	if (offset >= READ_ONCE(area->slots))
 		return;
-	placed = xchg(&area->placed[offset], 0);
-	if (!placed)
+	/* Nothing to write for most: freed slots are many. */
+	if (!READ_ONCE(area->placed[offset]))
 		return;
-	tmem_credit_release(tmem_the_device(), placed - 1);
-	tmem_area_flush(number, offset);
+	placed = xchg(&area->placed[offset], 0);
+	if (!placed || placed == TMEM_PLACED_LOST || !dev)
+		return;
+	tmem_credit_release(dev, placed - 1);
+	tmem_area_flush(dev, number, offset);
 }
 
-/* A swap area of @slots pages goes on: may sleep, swapon_mutex held. */
-void tmem_area_on(unsigned int number, unsigned long slots)
+/* Drops what we hold of a swap offset, if anything. Any context. */
+void tmem_area_forget(unsigned int number, pgoff_t offset)
+{
+	struct tmem_device *dev = tmem_device_get();
+
+	tmem_area_drop(dev, number, offset);
+	tmem_device_put(dev);
+}
+
+/*
+ * Gives an area with tables a pool. Mutex held; may sleep. @dev is held, or yet to be published;
+ * NULL: there is none.
+ */
+static void tmem_area_open(struct tmem_device *dev, unsigned int number)
 {
 	struct tmem_area *area = &tmem_areas[number];
 
-	area->placed = kvcalloc(slots, sizeof(*area->placed), GFP_KERNEL);
-	area->pending = kvcalloc(BITS_TO_LONGS(slots), sizeof(long), GFP_KERNEL);
-	if (tmem_check_pages)
-		area->checks = kvcalloc(slots, sizeof(*area->checks), GFP_KERNEL);
-	if (area->placed && area->pending && (area->checks || !tmem_check_pages))
-		area->pool = tmem_new_pool(tmem_the_device(), TMEM_POOL_PERSIST);
+	area->pool = dev ? tmem_new_pool(dev, TMEM_POOL_PERSIST) : -ENODEV;
 	if (area->pool < 0) {
 		pr_warn("tmem: area %u gets no pool (%d): its pages go to disk\n", number,
 			area->pool);
 		return;
 	}
 	/* Whoever sees the slots sees the tables. */
-	smp_store_release(&area->slots, slots);
+	smp_store_release(&area->slots, area->size);
+}
+
+/* A swap area of @slots pages goes on: may sleep, swapon_mutex held. */
+void tmem_area_on(unsigned int number, unsigned long slots)
+{
+	struct tmem_area *area = &tmem_areas[number];
+	struct tmem_device *dev;
+
+	mutex_lock(&tmem_areas_mutex);
+	dev = tmem_device_get();
+	area->placed = kvcalloc(slots, sizeof(*area->placed), GFP_KERNEL);
+	area->pending = kvcalloc(BITS_TO_LONGS(slots), sizeof(long), GFP_KERNEL);
+	if (tmem_check_pages)
+		area->checks = kvcalloc(slots, sizeof(*area->checks), GFP_KERNEL);
+	if (area->placed && area->pending && (area->checks || !tmem_check_pages)) {
+		area->size = slots;
+		tmem_area_open(dev, number);
+	} else {
+		pr_warn("tmem: no memory for area %u: its pages go to disk\n", number);
+	}
+	tmem_device_put(dev);
+	mutex_unlock(&tmem_areas_mutex);
 }
 
 /* A swap area goes off, after every page has been read back: may sleep. */
 void tmem_area_off(unsigned int number)
 {
 	struct tmem_area *area = &tmem_areas[number];
-	int pool = area->pool;
+	struct tmem_device *dev;
 	int ret;
 
+	mutex_lock(&tmem_areas_mutex);
+	dev = tmem_device_get();
 	WRITE_ONCE(area->slots, 0);
 	cancel_work_sync(&area->drain);
-	if (pool >= 0) {
-		ret = tmem_destroy_pool(tmem_the_device(), pool);
-		if (ret < 0)
-			pr_warn("tmem: pool %d was not destroyed (%d)\n", pool, ret);
+	/* Without the device the pool is gone, or about to be. */
+	if (area->pool >= 0 && dev) {
+		ret = tmem_destroy_pool(dev, area->pool);
+		if (ret < 0 && ret != -ENODEV)
+			pr_warn("tmem: pool %d was not destroyed (%d)\n", area->pool, ret);
 	}
 	area->pool = -ENODEV;
+	area->size = 0;
 	kvfree(area->placed);
 	kvfree(area->pending);
 	kvfree(area->checks);
 	area->placed = NULL;
 	area->pending = NULL;
 	area->checks = NULL;
+	tmem_device_put(dev);
+	mutex_unlock(&tmem_areas_mutex);
 }
 
-/* Whether the area is on and has a pool. */
+/* Whether the area is on and had a pool. */
 bool tmem_area_is_on(unsigned int number)
 {
 	return number < TMEM_AREAS && READ_ONCE(tmem_areas[number].slots);
@@ -177,24 +194,28 @@ bool tmem_area_has_pool(s32 pool)
 	return false;
 }
 
-/*
- * Puts a page under its swap offset: page locked, in reclaim; may sleep, allocates nothing. True
- * when we have it; if not, no older copy of it is left either.
- */
-bool tmem_area_store(unsigned int number, pgoff_t offset, struct page *page)
+/* Whether a put may be taken, now or once the host has room. Any context. */
+bool tmem_area_takes(unsigned int number)
+{
+	return tmem_device_exists() && !READ_ONCE(tmem_image) &&
+	       READ_ONCE(tmem_areas[number].pool) >= 0;
+}
+
+/* As tmem_area_store(). @dev is held. */
+static bool tmem_area_put(struct tmem_device *dev, unsigned int number, pgoff_t offset,
+			  struct page *page)
 {
 	struct tmem_area *area = &tmem_areas[number];
-	struct tmem_device *dev = tmem_the_device();
 	struct tmem_key key;
 	u32 check;
 	u32 slot;
 	int ret;
 
 	/* Whatever comes of this put, an older page must not outlive it. */
-	tmem_area_forget(number, offset);
+	tmem_area_drop(dev, number, offset);
 	/* A huge page comes as its head with one offset: taking it would lose the rest. */
 	if (PageCompound(page) || offset >= READ_ONCE(area->slots) || offset > U32_MAX ||
-	    test_bit(offset, area->pending)) {
+	    READ_ONCE(area->pool) < 0 || test_bit(offset, area->pending)) {
 		atomic64_inc(&dev->counters.refused_other);
 		return false;
 	}
@@ -211,138 +232,101 @@ bool tmem_area_store(unsigned int number, pgoff_t offset, struct page *page)
 	}
 	/* The put may still be carried out: its flush follows it in the same queue. */
 	if (ret == -ETIMEDOUT)
-		tmem_area_flush(number, offset);
-	return false;
-}
-
-/* The slot of the page we put, plus 1; 0 when there is none. Any context. */
-static u32 tmem_area_placed(unsigned int number, pgoff_t offset)
-{
-	struct tmem_area *area = &tmem_areas[number];
-
-	/* Pairs with the release in store. */
-	return offset < READ_ONCE(area->slots) ? smp_load_acquire(&area->placed[offset]) : 0;
-}
-
-/*
- * Gets a page that is @placed, once: from its slot if it stays there, else from the host, which may
- * take up to @timeout jiffies. Returns as tmem_get_page() does, or -EBADMSG when the bytes are not
- * those that were put.
- */
-static int tmem_area_get(unsigned int number, pgoff_t offset, struct page *page, u32 placed,
-			 unsigned long timeout)
-{
-	struct tmem_area *area = &tmem_areas[number];
-	u32 expected = area->checks ? READ_ONCE(area->checks[offset]) : 0;
-	u32 *check = area->checks ? &(u32){ 0 } : NULL;
-	struct tmem_key key = tmem_area_key(number, offset);
-	struct tmem_device *dev = tmem_the_device();
-	int ret = 1;
-
-	if (dev->features & TMEM_FEATURE_DIRECT_GETS)
-		tmem_get_direct(dev, &key, page, placed - 1, check);
-	else
-		ret = tmem_get_page(dev, &key, page, timeout, check);
-	if (ret != 1 || !check || *check == expected)
-		return ret;
-	atomic64_inc(&dev->counters.gets_mismatched);
-	tmem_area_say("tmem: page %lu of area %u came back with other bytes than were put\n",
-		      offset, number);
-	return -EBADMSG;
-}
-
-/*
- * Whether a load has waited for the host in vain, and it has not caught up since. Others need not
- * wait then: one fault reads several pages ahead, and its time limit is one.
- */
-static bool tmem_area_host_is_silent(struct tmem_device *dev)
-{
-	if (likely(!READ_ONCE(dev->silent)))
-		return false;
-	if (!tmem_queues_answered(dev))
-		return true;
-	WRITE_ONCE(dev->silent, false);
+		tmem_area_flush(dev, number, offset);
 	return false;
 }
 
 /*
- * As tmem_area_get() for a load that may fail: up to get_timeout_ms if the host does not answer, a
- * few times if it does and its answer is of no use.
+ * Puts a page under its swap offset: page locked, in reclaim; may sleep, allocates nothing. True
+ * when we have it; if not, no older copy of it is left either.
  */
-static int tmem_area_get_by(unsigned int number, pgoff_t offset, struct page *page, u32 placed)
+bool tmem_area_store(unsigned int number, pgoff_t offset, struct page *page)
 {
-	struct tmem_device *dev = tmem_the_device();
-	unsigned long timeout = msecs_to_jiffies(READ_ONCE(tmem_get_timeout_ms));
-	unsigned long end = jiffies + TMEM_LOST_PATIENCE;
-	int ret = -ETIMEDOUT;
+	struct tmem_device *dev = tmem_device_get();
+	bool stored = false;
 
-	if (!tmem_area_host_is_silent(dev)) {
-		ret = tmem_area_get(number, offset, page, placed, timeout);
-		while (ret != 1 && ret != -EBADMSG && ret != -ETIMEDOUT &&
-		       time_before(jiffies, end)) {
-			msleep(20);
-			ret = tmem_area_get(number, offset, page, placed, timeout);
+	if (dev) {
+		stored = tmem_area_put(dev, number, offset, page);
+	} else {
+		tmem_area_drop(NULL, number, offset);
+		atomic64_inc(&tmem_counters_of(NULL)->refused_other);
+	}
+	tmem_device_put(dev);
+	return stored;
+}
+
+/* @dev, which nobody else uses yet, gives each area that is on a pool. May sleep. */
+void tmem_areas_begin(struct tmem_device *dev)
+{
+	unsigned int number;
+
+	mutex_lock(&tmem_areas_mutex);
+	for (number = 0; number < TMEM_AREAS; number++)
+		if (tmem_areas[number].size)
+			tmem_area_open(dev, number);
+	mutex_unlock(&tmem_areas_mutex);
+}
+
+/* Calls @each for each offset that a page lies under. Mutex held; may sleep. Returns their sum. */
+static unsigned long tmem_areas_sum(unsigned long (*each)(u32 *placed))
+{
+	unsigned long sum = 0;
+	unsigned long offset;
+	unsigned int number;
+
+	for (number = 0; number < TMEM_AREAS; number++) {
+		struct tmem_area *area = &tmem_areas[number];
+
+		for (offset = 0; offset < area->size; offset++) {
+			if (READ_ONCE(area->placed[offset]))
+				sum += each(&area->placed[offset]);
+			if (!(offset % 4096))
+				cond_resched();
 		}
-		if (ret == -ETIMEDOUT)
-			WRITE_ONCE(dev->silent, true);
 	}
-	if (ret == 1 || ret == -EBADMSG)
-		return ret;
-	atomic64_inc(&dev->counters.lost);
-	tmem_area_say("tmem: page %lu of area %u cannot be had (%d): SIGBUS\n",
-		      offset, number, ret);
-	return ret;
+	return sum;
+}
+
+static unsigned long tmem_area_lose(u32 *at)
+{
+	u32 placed = READ_ONCE(*at);
+
+	/* Its offset may be freed meanwhile. */
+	return placed && placed != TMEM_PLACED_LOST &&
+	       cmpxchg(at, placed, TMEM_PLACED_LOST) == placed;
+}
+
+static unsigned long tmem_area_holds(u32 *at)
+{
+	return READ_ONCE(*at) != TMEM_PLACED_LOST;
 }
 
 /*
- * Gets a page back: page locked, in a fault or swapoff; may sleep. TMEM_LOAD_ABSENT when it is not
- * here but on disk. With @may_fail a page that cannot be had, or has other bytes than were put, is
- * TMEM_LOAD_FAILED and the caller must make the fault fail; without, this waits for ever.
+ * The device is gone, and nobody uses it: all pages are lost. May sleep. Returns how many that
+ * were.
  */
-enum tmem_load tmem_area_load(unsigned int number, pgoff_t offset, struct page *page, bool may_fail)
+unsigned long tmem_areas_end(void)
 {
-	struct tmem_device *dev = tmem_the_device();
-	u32 placed = tmem_area_placed(number, offset);
-	int ret;
+	unsigned long lost;
+	unsigned int number;
 
-	if (!placed)
-		return TMEM_LOAD_ABSENT;
-	if (may_fail) {
-		ret = tmem_area_get_by(number, offset, page, placed);
-		return ret == 1 ? TMEM_LOAD_FILLED : TMEM_LOAD_FAILED;
-	}
-	while ((ret = tmem_area_get(number, offset, page, placed, MAX_SCHEDULE_TIMEOUT)) != 1) {
-		atomic64_inc(&dev->counters.lost);
-		tmem_area_say("tmem: the host lost page %lu of area %u (%d): waiting\n",
-			      offset, number, ret);
-		msleep(1000);
-	}
-	return TMEM_LOAD_FILLED;
+	mutex_lock(&tmem_areas_mutex);
+	lost = tmem_areas_sum(tmem_area_lose);
+	for (number = 0; number < TMEM_AREAS; number++)
+		WRITE_ONCE(tmem_areas[number].pool, -ENODEV);
+	mutex_unlock(&tmem_areas_mutex);
+	return lost;
 }
 
-/*
- * As tmem_area_load(), for a page that is on disk too: asks once and not for long, and not at all
- * while the host is silent. TMEM_LOAD_FILLED, or TMEM_LOAD_ABSENT for "read the disk". May sleep.
- */
-enum tmem_load tmem_area_try_load(unsigned int number, pgoff_t offset, struct page *page)
+/* Pages that lie with the host. May sleep. */
+unsigned long tmem_areas_held(void)
 {
-	struct tmem_device *dev = tmem_the_device();
-	struct tmem_key key = tmem_area_key(number, offset);
-	struct tmem_queue *queue = tmem_queue_of(dev, &key);
-	u32 placed = tmem_area_placed(number, offset);
-	int ret = -ETIMEDOUT;
+	unsigned long held;
 
-	if (!placed)
-		return TMEM_LOAD_ABSENT;
-	if ((dev->features & TMEM_FEATURE_DIRECT_GETS) || !tmem_queue_is_stalled(queue))
-		ret = tmem_area_get(number, offset, page, placed,
-				    msecs_to_jiffies(READ_ONCE(tmem_put_timeout_ms)));
-	if (ret == 1)
-		return TMEM_LOAD_FILLED;
-	if (ret == -ETIMEDOUT)
-		WRITE_ONCE(queue->stalled, true);
-	atomic64_inc(&dev->counters.failed_over);
-	return TMEM_LOAD_ABSENT;
+	mutex_lock(&tmem_areas_mutex);
+	held = tmem_areas_sum(tmem_area_holds);
+	mutex_unlock(&tmem_areas_mutex);
+	return held;
 }
 
 /* Called by each front end that uses areas, one after the other. May sleep. */

@@ -242,14 +242,18 @@ static inline int tmem_register_frontswap(tmem_lookup_t lookup, struct frontswap
 	return 0;
 }
 
+static inline bool tmem_frontswap_has_modes(void)
+{
+	return true;
+}
+
 /* Sets what is to be in force for every backend. */
-static inline int tmem_frontswap_modes(bool writethrough, bool exclusive_gets)
+static inline void tmem_frontswap_set_modes(bool writethrough, bool exclusive_gets)
 {
 	if (writethrough)
 		frontswap_writethrough(true);
 	if (exclusive_gets)
 		frontswap_tmem_exclusive_gets(true);
-	return 0;
 }
 
 static inline bool tmem_frontswap_can_shrink(void)
@@ -355,9 +359,13 @@ static inline struct gendisk *tmem_alloc_bio_disk(void)
 /* From 5.17 on frontswap only keeps pages. */
 struct swap_info_struct;
 
-static inline int tmem_frontswap_modes(bool writethrough, bool exclusive_gets)
+static inline bool tmem_frontswap_has_modes(void)
 {
-	return writethrough || exclusive_gets ? -EOPNOTSUPP : 0;
+	return false;
+}
+
+static inline void tmem_frontswap_set_modes(bool writethrough, bool exclusive_gets)
+{
 }
 
 static inline bool tmem_frontswap_can_shrink(void)

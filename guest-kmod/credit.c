@@ -94,8 +94,8 @@ bool tmem_credit_wait(struct tmem_device *dev, u32 *slot, unsigned long timeout)
 	if (found || !READ_ONCE(dev->credits_due))
 		return found;
 	wait_event_timeout(dev->credit_wait,
-			   (found = tmem_credit_take(dev, slot)) || !READ_ONCE(dev->credits_due),
-			   timeout);
+			   (found = tmem_credit_take(dev, slot)) || !READ_ONCE(dev->credits_due) ||
+			   READ_ONCE(dev->gone), timeout);
 	return found;
 }
 

@@ -11,15 +11,15 @@
 
 static struct dentry *tmem_debugfs;
 
-#define TMEM_SHOW_COUNTER(file, dev, name) \
-	seq_printf(file, #name " %lld\n", atomic64_read(&(dev)->counters.name))
+/* Of all devices there were. */
+#define TMEM_SHOW_COUNTER(file, dev, name)			\
+	seq_printf(file, #name " %lld\n",			\
+		   tmem_counter_sum(dev, &tmem_counters_of(dev)->name))
 
 static int stats_show(struct seq_file *file, void *unused)
 {
-	struct tmem_device *dev = tmem_the_device();
+	struct tmem_device *dev = tmem_device_get();
 
-	if (!dev)
-		return 0;
 	TMEM_SHOW_COUNTER(file, dev, puts);
 	TMEM_SHOW_COUNTER(file, dev, refused_credit);
 	TMEM_SHOW_COUNTER(file, dev, refused_host);
@@ -43,9 +43,12 @@ static int stats_show(struct seq_file *file, void *unused)
 	TMEM_SHOW_COUNTER(file, dev, interrupts);
 	TMEM_SHOW_COUNTER(file, dev, sleeps);
 	TMEM_SHOW_COUNTER(file, dev, host_errors);
+	TMEM_SHOW_COUNTER(file, dev, unserved);
 	TMEM_SHOW_COUNTER(file, dev, disk_reads);
 	TMEM_SHOW_COUNTER(file, dev, disk_reads_refused);
-	seq_printf(file, "features %u\n", dev->features);
+	seq_printf(file, "devices_gone %u\n", tmem_device_ends());
+	seq_printf(file, "features %u\n", dev ? dev->features : 0);
+	tmem_device_put(dev);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(stats);

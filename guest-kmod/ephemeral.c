@@ -64,14 +64,19 @@ int tmem_ephemeral_put(struct tmem_device *dev, const struct tmem_key *key, u32 
 	return 0;
 }
 
-/* Posts the flush of a page, or of its whole object. Any context. Returns 0 or -EAGAIN. */
+/*
+ * Posts the flush of a page, or of its whole object. Any context. Returns 0 or -EAGAIN. What a
+ * device that is gone held needs none.
+ */
 int tmem_ephemeral_flush(struct tmem_device *dev, const struct tmem_key *key, bool object)
 {
 	struct tmem_descriptor descriptor;
+	int ret;
 
 	tmem_describe(&descriptor, object ? TMEM_CMD_FLUSH_OBJECT : TMEM_CMD_FLUSH_PAGE, key);
-	if (tmem_queue_post(dev, tmem_ephemeral_queue(dev, key), &descriptor, false, NULL))
-		return -EAGAIN;
+	ret = tmem_queue_post(dev, tmem_ephemeral_queue(dev, key), &descriptor, false, NULL);
+	if (ret)
+		return ret == -ENODEV ? 0 : ret;
 	atomic64_inc(object ? &dev->counters.ephemeral_object_flushes :
 			      &dev->counters.ephemeral_flushes);
 	return 0;
@@ -79,7 +84,7 @@ int tmem_ephemeral_flush(struct tmem_device *dev, const struct tmem_key *key, bo
 
 /*
  * Posts a get, unless the host is silent. Any context; the page stays locked until the answer was
- * taken. Returns 0; -EAGAIN when the queue is full; -EBUSY when it is of no use to ask.
+ * taken. Returns 0; -EAGAIN when the queue is full; -EBUSY or -ENODEV when it is of no use to ask.
  */
 int tmem_ephemeral_ask(struct tmem_device *dev, const struct tmem_key *key, struct page *page,
 		       u32 *sequence)
@@ -145,6 +150,14 @@ bool tmem_ephemeral_reap(struct tmem_device *dev)
 			tmem_credit_return(dev, slot & ~TMEM_REPLY_SLOT_GRANTED);
 	}
 	return left;
+}
+
+/* Forgets them: their device is gone. Nobody uses it any more. */
+void tmem_ephemeral_end(void)
+{
+	spin_lock_irq(&tmem_orphan_lock);
+	memset(tmem_orphans, 0, sizeof(tmem_orphans));
+	spin_unlock_irq(&tmem_orphan_lock);
 }
 
 /*

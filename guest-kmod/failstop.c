@@ -44,17 +44,18 @@ MODULE_PARM_DESC(failstop, "block devices, with commas between, to put /dev/fail
 static bool tmem_failstop_may_read(struct tmem_failstop *failstop, unsigned long first,
 				   unsigned long last)
 {
-	struct tmem_counters *counters = &tmem_the_device()->counters;
-	unsigned long page;
+	struct tmem_device *dev = tmem_device_get();
+	struct tmem_counters *counters = tmem_counters_of(dev);
+	unsigned long page = first;
 
-	for (page = first; page <= last; page++) {
-		if (page >= failstop->pages || !test_bit(page, failstop->written)) {
-			atomic64_inc(&counters->disk_reads_refused);
-			return false;
-		}
-	}
-	atomic64_add(last - first + 1, &counters->disk_reads);
-	return true;
+	while (page <= last && page < failstop->pages && test_bit(page, failstop->written))
+		page++;
+	if (page > last)
+		atomic64_add(last - first + 1, &counters->disk_reads);
+	else
+		atomic64_inc(&counters->disk_reads_refused);
+	tmem_device_put(dev);
+	return page > last;
 }
 
 static void tmem_failstop_mark(struct tmem_failstop *failstop, unsigned long first,

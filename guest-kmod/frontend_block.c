@@ -61,9 +61,9 @@ static blk_status_t tmem_block_write(struct tmem_block *block, pgoff_t at, struc
 				     unsigned long end)
 {
 	while (!tmem_area_store(block->area, at, page)) {
-		if (time_after(jiffies, end)) {
+		if (!tmem_area_takes(block->area) || time_after(jiffies, end)) {
 			set_bit(at, block->failed);
-			return BLK_STS_NOSPC;
+			return tmem_area_takes(block->area) ? BLK_STS_NOSPC : BLK_STS_IOERR;
 		}
 		usleep_range(500, 1000);
 	}
@@ -169,8 +169,10 @@ static const struct block_device_operations tmem_block_operations = {
 /* Pages of each disk. */
 static unsigned long tmem_block_size(void)
 {
-	u32 slots = tmem_the_device()->host_pages;
+	struct tmem_device *dev = tmem_device_get();
+	u32 slots = dev ? dev->host_pages : 0;
 
+	tmem_device_put(dev);
 	if (tmem_block_mib)
 		return (unsigned long)tmem_block_mib << (20 - PAGE_SHIFT);
 	return slots > 2 * TMEM_BLOCK_SPARE ? (slots - TMEM_BLOCK_SPARE) / tmem_block_devices : 0;

@@ -14,6 +14,8 @@
  * init and invalidate_fs are a mount's and may sleep. Operations on one page come one after the
  * other, since it is locked.
  *
+ * When the device goes every file system is void, and stays so until the next one.
+ *
  * Registering calls init for file systems that are mounted. There is no unregister, so the module
  * stays.
  */
@@ -81,11 +83,9 @@ static struct tmem_key tmem_file_key(const struct cleancache_filekey *file, pgof
 }
 
 /* Makes a page, or its whole object, one that cannot be got any more. Lock held. */
-static void tmem_cleancache_drop(struct tmem_filesystem *fs, const struct tmem_key *key,
-				 bool object)
+static void tmem_cleancache_drop(struct tmem_device *dev, struct tmem_filesystem *fs,
+				 const struct tmem_key *key, bool object)
 {
-	struct tmem_device *dev = tmem_the_device();
-
 	if (!tmem_present_maybe(fs->present, key, object) || tmem_pending_has(key, object) ||
 	    !tmem_ephemeral_flush(dev, key, object))
 		return;
@@ -102,7 +102,7 @@ static void tmem_cleancache_drop(struct tmem_filesystem *fs, const struct tmem_k
 static void tmem_cleancache_put(int number, struct cleancache_filekey file, pgoff_t index,
 				struct page *page)
 {
-	struct tmem_device *dev = tmem_the_device();
+	struct tmem_device *dev = tmem_device_get();
 	struct tmem_key key = tmem_file_key(&file, index);
 	bool whole = !PageCompound(page);
 	struct tmem_filesystem *fs;
@@ -110,8 +110,8 @@ static void tmem_cleancache_put(int number, struct cleancache_filekey file, pgof
 	bool filled;
 	u32 slot;
 
-	if (index > U32_MAX)
-		return;
+	if (!dev || index > U32_MAX)
+		goto out;
 	filled = whole && tmem_ephemeral_fill(dev, page, &slot);
 	spin_lock_irqsave(&tmem_filesystem_lock, flags);
 	fs = tmem_filesystem_of(number);
@@ -124,31 +124,34 @@ static void tmem_cleancache_put(int number, struct cleancache_filekey file, pgof
 		} else {
 			atomic64_inc(&dev->counters.ephemeral_refused);
 			/* A huge page comes as its head: the others' old copies go as well. */
-			tmem_cleancache_drop(fs, &key, !whole);
+			tmem_cleancache_drop(dev, fs, &key, !whole);
 		}
 	}
 	spin_unlock_irqrestore(&tmem_filesystem_lock, flags);
 	if (filled)
 		tmem_credit_return(dev, slot);
+out:
+	tmem_device_put(dev);
 }
 
 /* Interrupts off: what is cached of the page is old, or will be. */
 static void tmem_cleancache_invalidate(int number, struct cleancache_filekey file, pgoff_t index,
 				       bool object)
 {
+	struct tmem_device *dev = tmem_device_get();
 	struct tmem_key key = tmem_file_key(&file, index);
 	struct tmem_filesystem *fs;
 	unsigned long flags;
 
-	if (index > U32_MAX)
-		return;
 	spin_lock_irqsave(&tmem_filesystem_lock, flags);
 	fs = tmem_filesystem_of(number);
-	if (fs) {
+	/* What went with its device needs no flush. */
+	if (fs && dev && index <= U32_MAX) {
 		key.pool = fs->pool;
-		tmem_cleancache_drop(fs, &key, object);
+		tmem_cleancache_drop(dev, fs, &key, object);
 	}
 	spin_unlock_irqrestore(&tmem_filesystem_lock, flags);
+	tmem_device_put(dev);
 }
 
 static void tmem_cleancache_invalidate_page(int number, struct cleancache_filekey file,
@@ -174,10 +177,9 @@ struct tmem_cleancache_get {
  * Posts a get unless it must miss. Whoever misses unasked has the page flushed, since later gets
  * must miss too. Returns 0, or -EAGAIN with the queue that has no room; -ENOENT for a miss.
  */
-static int tmem_cleancache_ask(int number, struct page *page, bool hurry,
+static int tmem_cleancache_ask(struct tmem_device *dev, int number, struct page *page, bool hurry,
 			       struct tmem_cleancache_get *get)
 {
-	struct tmem_device *dev = tmem_the_device();
 	struct tmem_filesystem *fs;
 	unsigned long flags;
 	int ret = -ENOENT;
@@ -191,8 +193,8 @@ static int tmem_cleancache_ask(int number, struct page *page, bool hurry,
 		if (tmem_present_maybe(fs->present, &get->key, false) &&
 		    !tmem_pending_has(&get->key, false))
 			ret = tmem_ephemeral_ask(dev, &get->key, page, &get->sequence);
-		if (ret == -EBUSY || (ret == -EAGAIN && hurry)) {
-			tmem_cleancache_drop(fs, &get->key, false);
+		if (ret == -EBUSY || ret == -ENODEV || (ret == -EAGAIN && hurry)) {
+			tmem_cleancache_drop(dev, fs, &get->key, false);
 			ret = -ENOENT;
 		}
 	}
@@ -218,22 +220,22 @@ static int tmem_cleancache_get(int number, struct cleancache_filekey file, pgoff
 			       struct page *page)
 {
 	struct tmem_cleancache_get get = { .key = tmem_file_key(&file, index) };
-	struct tmem_device *dev = tmem_the_device();
+	struct tmem_device *dev = tmem_device_get();
 	unsigned long timeout = msecs_to_jiffies(READ_ONCE(tmem_put_timeout_ms));
 	unsigned long end = jiffies + timeout;
-	int ret;
+	int ret = 0;
 
-	if (index > U32_MAX || PageCompound(page))
-		return -1;
+	if (!dev || index > U32_MAX || PageCompound(page))
+		goto out;
 	do {
-		ret = tmem_cleancache_ask(number, page, time_after(jiffies, end), &get);
+		ret = tmem_cleancache_ask(dev, number, page, time_after(jiffies, end), &get);
 		if (ret == -EAGAIN)
 			tmem_queue_wait_room(dev, get.queue, timeout);
 		cond_resched();
 	} while (ret == -EAGAIN);
 	if (ret) {
 		atomic64_inc(&dev->counters.ephemeral_unasked);
-		return -1;
+		goto out;
 	}
 	ret = tmem_ephemeral_answer(dev, get.queue, get.sequence, page);
 	if (ret == 1)
@@ -242,6 +244,8 @@ static int tmem_cleancache_get(int number, struct cleancache_filekey file, pgoff
 		queue_work(tmem_cleancache_queue, &tmem_cleancache_work);
 	if (ret == -EIO)
 		tmem_cleancache_invalidate_page(number, file, index);
+out:
+	tmem_device_put(dev);
 	return ret == 1 ? 0 : -1;
 }
 
@@ -260,15 +264,13 @@ static int tmem_cleancache_drain(struct tmem_device *dev)
 }
 
 /*
- * Drops the pool of a file system that is not live. Mutex held; may sleep. A put on its way
- * would land in whatever pool gets the same id next, so all of them are waited for. Returns 0, or
- * -ETIMEDOUT: the pool is still there.
+ * Drops the pool of a file system that is not live. Mutex held; may sleep. A put on its way would
+ * land in whatever pool gets the same id next, so all of them are waited for. @dev may be NULL.
+ * Returns 0, or -ETIMEDOUT: the pool is still there.
  */
-static int tmem_filesystem_close(struct tmem_filesystem *fs)
+static int tmem_filesystem_close(struct tmem_device *dev, struct tmem_filesystem *fs)
 {
-	struct tmem_device *dev = tmem_the_device();
-
-	if (fs->pool < 0)
+	if (fs->pool < 0 || !dev)
 		return 0;
 	if (tmem_cleancache_drain(dev))
 		return -ETIMEDOUT;
@@ -278,14 +280,14 @@ static int tmem_filesystem_close(struct tmem_filesystem *fs)
 	return 0;
 }
 
-/* Gives a file system a pool and lets it be used. Mutex held; may sleep. Returns 0 or an errno. */
-static int tmem_filesystem_open(struct tmem_filesystem *fs)
+/* Gives a file system a pool and lets it be used. Mutex held; may sleep. @dev may be NULL. */
+static int tmem_filesystem_open(struct tmem_device *dev, struct tmem_filesystem *fs)
 {
 	struct tmem_key key = { .oid = { fs->uuid[0], fs->uuid[1] } };
 	u32 flags = fs->flags | TMEM_SPEC_VERSION << TMEM_POOL_VERSION_SHIFT;
 	int pool;
 
-	pool = tmem_call_raw(tmem_the_device(), TMEM_CMD_NEW_POOL, &key, flags, NULL);
+	pool = dev ? tmem_call_raw(dev, TMEM_CMD_NEW_POOL, &key, flags, NULL) : -ENODEV;
 	if (pool < 0)
 		return pool;
 	tmem_present_clear(fs->present);
@@ -298,7 +300,7 @@ static int tmem_filesystem_open(struct tmem_filesystem *fs)
 }
 
 /* Gives void file systems new pools. May sleep. True when some are left. */
-static bool tmem_cleancache_remake(void)
+static bool tmem_cleancache_remake(struct tmem_device *dev)
 {
 	bool left = false;
 	unsigned int i;
@@ -308,7 +310,7 @@ static bool tmem_cleancache_remake(void)
 		struct tmem_filesystem *fs = &tmem_filesystems[i];
 
 		if (READ_ONCE(fs->state) == TMEM_FILESYSTEM_VOID &&
-		    (tmem_filesystem_close(fs) || tmem_filesystem_open(fs)))
+		    (tmem_filesystem_close(dev, fs) || tmem_filesystem_open(dev, fs)))
 			left = true;
 	}
 	mutex_unlock(&tmem_filesystem_mutex);
@@ -316,46 +318,81 @@ static bool tmem_cleancache_remake(void)
 }
 
 /* Posts pending flushes while there is room. May sleep. True when some are left. */
-static bool tmem_cleancache_post_pending(void)
+static bool tmem_cleancache_post_pending(struct tmem_device *dev)
 {
 	int ret;
 
 	do {
 		spin_lock_irq(&tmem_filesystem_lock);
-		ret = tmem_pending_post(tmem_the_device());
+		ret = tmem_pending_post(dev);
 		spin_unlock_irq(&tmem_filesystem_lock);
 		cond_resched();
 	} while (ret > 0);
 	return ret < 0;
 }
 
-/* The worker: does what hooks could not, until nothing is left. May sleep. */
+/* The worker, until nothing is left, or the device is gone: the next one calls it. May sleep. */
 static void tmem_cleancache_mend(struct work_struct *work)
 {
-	for (;;) {
-		bool pending = tmem_cleancache_post_pending();
+	struct tmem_device *dev;
+	unsigned int pause = 1;
+
+	while (pause && (dev = tmem_device_get()) != NULL) {
+		bool pending = tmem_cleancache_post_pending(dev);
 
 		/* An answer that is not taken keeps its place, and a pool's end may need it. */
-		if (tmem_ephemeral_reap(tmem_the_device()))
-			msleep(100);
-		else if (tmem_cleancache_remake())
-			msleep(1000);
-		else if (pending)
-			usleep_range(200, 400);
+		if (tmem_ephemeral_reap(dev))
+			pause = 100;
+		else if (tmem_cleancache_remake(dev))
+			pause = 1000;
 		else
-			return;
+			pause = pending;
+		tmem_device_put(dev);
+		if (pause == 1)
+			usleep_range(200, 400);
+		else if (pause)
+			msleep(pause);
 	}
+}
+
+/* There is a device, for file systems that lost theirs. May sleep. */
+void tmem_cleancache_begin(void)
+{
+	if (tmem_cleancache_queue)
+		queue_work(tmem_cleancache_queue, &tmem_cleancache_work);
+}
+
+/* The device is gone, and nobody uses it: its pools are no more. May sleep. */
+void tmem_cleancache_end(void)
+{
+	unsigned int i;
+
+	mutex_lock(&tmem_filesystem_mutex);
+	spin_lock_irq(&tmem_filesystem_lock);
+	for (i = 0; i < TMEM_FILESYSTEMS; i++) {
+		struct tmem_filesystem *fs = &tmem_filesystems[i];
+
+		if (fs->state != TMEM_FILESYSTEM_OFF)
+			fs->state = TMEM_FILESYSTEM_VOID;
+		tmem_pending_drop_pool(fs->pool);
+		fs->pool = -ENODEV;
+	}
+	spin_unlock_irq(&tmem_filesystem_lock);
+	mutex_unlock(&tmem_filesystem_mutex);
+	tmem_ephemeral_end();
 }
 
 /* A file system is mounted, or was when we registered: may sleep. Its number, or an errno. */
 static int tmem_cleancache_on(u32 flags, const uuid_t *uuid, size_t page_bytes)
 {
 	struct tmem_filesystem *fs = NULL;
+	struct tmem_device *dev;
 	unsigned int i;
 	int ret = -ENOSPC;
 
 	if (page_bytes != PAGE_SIZE)
 		return -EINVAL;
+	dev = tmem_device_get();
 	mutex_lock(&tmem_filesystem_mutex);
 	for (i = 0; i < TMEM_FILESYSTEMS && !fs; i++)
 		if (tmem_filesystems[i].state == TMEM_FILESYSTEM_OFF)
@@ -369,9 +406,10 @@ static int tmem_cleancache_on(u32 flags, const uuid_t *uuid, size_t page_bytes)
 		memset(fs->uuid, 0, sizeof(fs->uuid));
 		if (uuid)
 			memcpy(fs->uuid, uuid, sizeof(fs->uuid));
-		ret = tmem_filesystem_open(fs) ?: fs->number;
+		ret = tmem_filesystem_open(dev, fs) ?: fs->number;
 	}
 	mutex_unlock(&tmem_filesystem_mutex);
+	tmem_device_put(dev);
 	if (ret < 0)
 		pr_warn("tmem: a file system gets no pool (%d): its pages are not cached\n", ret);
 	return ret;
@@ -392,6 +430,7 @@ static int tmem_cleancache_init_shared_fs(uuid_t *uuid, size_t page_bytes)
 static void tmem_cleancache_invalidate_fs(int number)
 {
 	struct tmem_filesystem *fs = &tmem_filesystems[number % TMEM_FILESYSTEMS];
+	struct tmem_device *dev = tmem_device_get();
 	bool ours;
 
 	mutex_lock(&tmem_filesystem_mutex);
@@ -402,9 +441,10 @@ static void tmem_cleancache_invalidate_fs(int number)
 		tmem_pending_drop_pool(fs->pool);
 	}
 	spin_unlock_irq(&tmem_filesystem_lock);
-	if (ours && tmem_filesystem_close(fs))
+	if (ours && tmem_filesystem_close(dev, fs))
 		pr_warn("tmem: pool %d was not destroyed: the host does not answer\n", fs->pool);
 	mutex_unlock(&tmem_filesystem_mutex);
+	tmem_device_put(dev);
 }
 
 /* Whether the pool is that of a file system. Any context. */

@@ -101,7 +101,7 @@ static int tmem_frontswap_init(void)
 		pr_err("tmem: swap_info not found: CONFIG_KALLSYMS_ALL?\n");
 		return -ENOENT;
 	}
-	ret = tmem_modes_init() ?: tmem_failstop_init();
+	ret = tmem_failstop_init();
 	if (ret)
 		return ret;
 	ret = tmem_areas_init();
@@ -109,6 +109,7 @@ static int tmem_frontswap_init(void)
 		tmem_failstop_exit();
 		return ret;
 	}
+	tmem_modes_set();
 	ret = tmem_register_frontswap(lookup, &tmem_frontswap_ops);
 	if (ret) {
 		tmem_areas_exit();

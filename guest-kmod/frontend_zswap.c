@@ -35,6 +35,9 @@ static struct {
 	void (*swapoff)(int type);
 } tmem_zswap;
 
+/* The kernel's; NULL where it has none. */
+static struct static_key *tmem_zswap_ever_enabled;
+
 /* Replacements that run. */
 static atomic_t tmem_zswap_inside;
 
@@ -132,6 +135,16 @@ static void tmem_zswap_invalidate(swp_entry_t entry)
 	tmem_zswap_leave();
 }
 
+/*
+ * While zswap was never on, faults may read folios whose pages lie in part with us. Set with the
+ * first area of ours, and for good: whether zswap itself was on since, nobody can tell. May sleep.
+ */
+static void tmem_zswap_forbid_large(void)
+{
+	if (tmem_zswap_ever_enabled)
+		static_key_enable(tmem_zswap_ever_enabled);
+}
+
 /* swapon: may sleep; nothing is swapped to the type yet. */
 static int tmem_zswap_swapon(int type, unsigned long pages)
 {
@@ -140,6 +153,7 @@ static int tmem_zswap_swapon(int type, unsigned long pages)
 	tmem_zswap_enter();
 	ret = tmem_zswap.swapon(type, pages);
 	if (!ret && try_module_get(THIS_MODULE)) {
+		tmem_zswap_forbid_large();
 		tmem_area_on(type, pages);
 		WRITE_ONCE(tmem_zswap_ours[type], true);
 	}
@@ -218,15 +232,6 @@ static int tmem_zswap_hook(struct tmem_zswap_hook *hook, unsigned long address)
 	return ret;
 }
 
-/* While zswap was never on, faults may read folios whose pages lie in part with us. May sleep. */
-static void tmem_zswap_forbid_large(tmem_lookup_t lookup)
-{
-	struct static_key *key = (void *)lookup("zswap_ever_enabled");
-
-	if (key)
-		static_key_enable(key);
-}
-
 static int tmem_zswap_init(void)
 {
 	tmem_lookup_t lookup = tmem_find_lookup();
@@ -237,6 +242,7 @@ static int tmem_zswap_init(void)
 		pr_err("tmem: kallsyms_lookup_name not found: CONFIG_KPROBES, CONFIG_KALLSYMS?\n");
 		return -ENOENT;
 	}
+	tmem_zswap_ever_enabled = (void *)lookup("zswap_ever_enabled");
 	ret = tmem_areas_init();
 	if (ret)
 		return ret;
@@ -253,7 +259,6 @@ static int tmem_zswap_init(void)
 			return ret;
 		}
 	}
-	tmem_zswap_forbid_large(lookup);
 	return 0;
 }
 

@@ -7,7 +7,7 @@
  * writethrough: frontswap_store() tells the kernel of a failure although we have the page, so the
  * disk below has it too and a load may fail. exclusive_gets: a page that was loaded is dirty and no
  * longer frontswap's, and no invalidate follows, so we must drop it ourselves. Both are the
- * kernel's for all backends and are set once, before we register.
+ * kernel's for all backends and are set once, right before we register, which cannot fail there.
  *
  * shrink: pages come back into memory without being faulted, and leave us, a partial swapoff.
  * Process context, sleeps long.
@@ -39,21 +39,20 @@ MODULE_PARM_DESC(exclusive_gets, "frontswap up to 5.16: a page that is loaded le
 /* The kernel's table of swap areas; set before frontswap knows us. */
 struct swap_info_struct **tmem_swap_info;
 
-static bool tmem_modes_set;
-
-/* Tells frontswap of the modes. Process context, before we register. */
-int tmem_modes_init(void)
+/* Tells frontswap of the modes, which tmem_modes_check() has let pass. Process context. */
+void tmem_modes_set(void)
 {
-	int ret = tmem_frontswap_modes(tmem_writethrough, tmem_exclusive_gets);
-
-	tmem_modes_set = !ret;
-	return tmem_modes_check();
+	tmem_frontswap_set_modes(tmem_writethrough, tmem_exclusive_gets);
 }
 
-/* Whether the modes that were asked for are in force. Returns 0 or -EOPNOTSUPP, said in the log. */
-int tmem_modes_check(void)
+/*
+ * Whether the modes that were asked for can be had, with the front end @frontswap or without.
+ * Returns 0 or -EOPNOTSUPP, said in the log.
+ */
+int tmem_modes_check(bool frontswap)
 {
-	if (tmem_modes_set || !(tmem_writethrough || tmem_exclusive_gets))
+	if ((frontswap && tmem_frontswap_has_modes()) ||
+	    !(tmem_writethrough || tmem_exclusive_gets))
 		return 0;
 	pr_err("tmem: %s needs the front end frontswap and a kernel up to 5.16\n",
 	       tmem_writethrough ? "writethrough=1" : "exclusive_gets=1");

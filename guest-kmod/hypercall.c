@@ -7,6 +7,7 @@
  * since a page that changes behind a swap area's back would be wrong data. Every call waits for its
  * answer; nothing here is called in atomic context.
  */
+#include <linux/bitmap.h>
 #include <linux/export.h>
 #include <linux/fs.h>
 #include <linux/gfp.h>
@@ -18,6 +19,31 @@
 #include "tmem.h"
 #include "tmem_ioctl.h"
 
+/* Persistent pools that programs have, by id; atomic. */
+static DECLARE_BITMAP(tmem_hypercall_pools, TMEM_POOLS_MAX);
+
+/* Keeps count of them. Process context. */
+static void tmem_hypercall_note(const struct tmem_op *op, int result)
+{
+	if (op->cmd == TMEM_OP_NEW_POOL && (op->flags & TMEM_OP_PERSIST) && result >= 0 &&
+	    result < TMEM_POOLS_MAX)
+		set_bit(result, tmem_hypercall_pools);
+	else if (op->cmd == TMEM_OP_DESTROY_POOL && result == 1)
+		clear_bit(op->pool_id, tmem_hypercall_pools);
+}
+
+/* The device is gone, and nobody uses it. Process context. */
+void tmem_hypercall_end(void)
+{
+	bitmap_zero(tmem_hypercall_pools, TMEM_POOLS_MAX);
+}
+
+/* Persistent pools that programs have. Process context. */
+unsigned int tmem_hypercall_held(void)
+{
+	return bitmap_weight(tmem_hypercall_pools, TMEM_POOLS_MAX);
+}
+
 /**
  * tmem_op() - carries out one tmem operation
  * @op: what to do
@@ -27,20 +53,21 @@
  *
  * Return: what Xen's hypercall returns (1 success, 0 miss, a pool's id, a negative errno); -ENODEV
  * with no host or for a pool of this kernel's own, -ENOMEM for a put that got no credit, -ETIMEDOUT
- * or -EIO when the host does not answer or makes no sense.
+ * or -EIO when the host does not answer or makes no sense, -ESTALE when it serves another life.
  */
 int tmem_op(const struct tmem_op *op, struct page *page)
 {
-	struct tmem_device *dev = tmem_the_device();
+	struct tmem_device *dev = tmem_device_get();
 	struct tmem_key key = {
 		.pool = op->pool_id,
 		.oid = { op->oid[0], op->oid[1], op->oid[2] },
 		.index = op->index,
 	};
 	u32 flags = 0;
+	int ret = -ENODEV;
 
 	if (!dev)
-		return -ENODEV;
+		return ret;
 	switch (op->cmd) {
 	case TMEM_OP_NEW_POOL:
 		key.pool = 0;
@@ -53,9 +80,13 @@ int tmem_op(const struct tmem_op *op, struct page *page)
 		break;
 	default:
 		if (tmem_area_has_pool(op->pool_id) || tmem_cleancache_has_pool(op->pool_id))
-			return -ENODEV;
+			goto out;
 	}
-	return tmem_call_raw(dev, op->cmd, &key, flags, page);
+	ret = tmem_call_raw(dev, op->cmd, &key, flags, page);
+	tmem_hypercall_note(op, ret);
+out:
+	tmem_device_put(dev);
+	return ret;
 }
 EXPORT_SYMBOL_GPL(tmem_op);
 

@@ -109,5 +109,6 @@ struct tmem_link *tmem_link_create(const struct tmem_transport *transport,
 int tmem_link_start(struct tmem_link *link, struct device *parent);
 void tmem_link_stop(struct tmem_link *link);
 void tmem_link_free(struct tmem_link *link);
+struct tmem_device *tmem_link_device(struct tmem_link *link);
 
 #endif /* TMEM_LINK_H */

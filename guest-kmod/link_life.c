@@ -51,6 +51,7 @@ static int tmem_link_lay_out(struct tmem_link *link, const struct tmem_welcome *
 	header->slot_page = cpu_to_le32(slot_page);
 	header->slot_count = cpu_to_le32(TMEM_LINK_SLOTS);
 	header->host_epoch = cpu_to_le32(dev->host_epoch);
+	header->session_epoch = cpu_to_le32(dev->guest_epoch);
 	link->queue_entries = entries;
 	ret = tmem_region_lay_out(dev);
 	dev->host_pages = le32_to_cpu(welcome->slot_count);
@@ -193,6 +194,12 @@ void tmem_link_stop(struct tmem_link *link)
 	if (link->thread)
 		kthread_stop(link->thread);
 	link->thread = NULL;
+}
+
+/* What the other layers see of it. Any context. */
+struct tmem_device *tmem_link_device(struct tmem_link *link)
+{
+	return &link->dev;
 }
 
 void tmem_link_free(struct tmem_link *link)

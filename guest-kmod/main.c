@@ -2,8 +2,9 @@
 /*
  * tmem: hands the pages that Linux swaps out to a host process, over memory shared with it.
  *
- * Load it before swapon. Front ends start after the transport has found a host and stop before it
- * goes. With frontswap the module stays: it has no unregister.
+ * Load it before swapon. What was asked for is checked first. Front ends start after the transport
+ * has found a host, and those that do not all start leave nothing behind. With frontswap the module
+ * stays: it has no unregister.
  */
 #include <linux/module.h>
 
@@ -43,22 +44,7 @@ module_param_named(check_pages, tmem_check_pages, bool, 0444);
 MODULE_PARM_DESC(check_pages,
 		 "keep a check value of each page that is swapped, and fail a load that differs");
 
-static struct tmem_device *tmem_device;
-
-/* The device, or NULL before one was found. Any context. */
-struct tmem_device *tmem_the_device(void)
-{
-	return READ_ONCE(tmem_device);
-}
-
-/* Makes @dev the device; NULL takes it back. Returns -EBUSY when there is one already. */
-int tmem_device_publish(struct tmem_device *dev)
-{
-	if (dev && tmem_device)
-		return -EBUSY;
-	WRITE_ONCE(tmem_device, dev);
-	return 0;
-}
+bool tmem_unloading;
 
 /* What this module was built with; `auto` takes the first. */
 static const struct tmem_front_end *const tmem_front_ends[] = {
@@ -122,30 +108,42 @@ static int __init tmem_start_front_end(int number)
 	return 0;
 }
 
-/* Starts the front ends that the parameter names, in its order; none when one is not known. */
-static int __init tmem_start_front_ends(void)
+/* Front ends that were asked for, in that order, by number. */
+static int tmem_chosen[ARRAY_SIZE(tmem_front_ends)] __initdata;
+static unsigned int tmem_chosen_count __initdata;
+
+/* Reads the parameter, and refuses what cannot be had before anything was begun. */
+static int __init tmem_choose_front_ends(void)
 {
-	int numbers[ARRAY_SIZE(tmem_front_ends)];
-	unsigned int count = 0;
+	bool frontswap = false;
 	char names[64];
 	char *rest = names;
 	char *name;
-	unsigned int i;
+	int number;
 
 	if (strscpy(names, tmem_front_end, sizeof(names)) < 0)
 		return -EINVAL;
 	while ((name = strsep(&rest, ",")) != NULL) {
 		if (!strcmp(name, "none"))
 			continue;
-		if (count == ARRAY_SIZE(numbers))
+		if (tmem_chosen_count == ARRAY_SIZE(tmem_chosen))
 			return -EINVAL;
-		numbers[count] = tmem_find_front_end(name);
-		if (numbers[count] < 0)
-			return numbers[count];
-		count++;
+		number = tmem_find_front_end(name);
+		if (number < 0)
+			return number;
+		tmem_chosen[tmem_chosen_count++] = number;
+		frontswap |= !strcmp(tmem_front_ends[number]->name, "frontswap");
 	}
-	for (i = 0; i < count; i++) {
-		int ret = tmem_start_front_end(numbers[i]);
+	return tmem_modes_check(frontswap);
+}
+
+/* Starts the front ends that were chosen. */
+static int __init tmem_start_front_ends(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < tmem_chosen_count; i++) {
+		int ret = tmem_start_front_end(tmem_chosen[i]);
 
 		if (ret)
 			return ret;
@@ -177,7 +175,7 @@ static int __init tmem_start_transport(void)
 		if (ret)
 			return ret;
 		tmem_transport_on = transport;
-		if (tmem_the_device())
+		if (tmem_device_exists())
 			return 0;
 		transport->exit();
 	}
@@ -194,13 +192,16 @@ static int __init tmem_init(void)
 {
 	int ret;
 
-	ret = tmem_start_transport();
+	ret = tmem_choose_front_ends() ?: tmem_device_init();
 	if (ret)
 		return ret;
+	ret = tmem_start_transport();
+	if (ret)
+		goto no_transport;
 	ret = tmem_hypercall_init();
 	if (ret)
-		goto fail;
-	ret = tmem_start_front_ends() ?: tmem_modes_check();
+		goto no_hypercall;
+	ret = tmem_start_front_ends();
 	if (ret)
 		goto stop;
 	tmem_debugfs_init();
@@ -208,8 +209,11 @@ static int __init tmem_init(void)
 stop:
 	tmem_stop_front_ends();
 	tmem_hypercall_exit();
-fail:
+no_hypercall:
+	tmem_unloading = true;
 	tmem_transport_on->exit();
+no_transport:
+	tmem_device_exit();
 	return ret;
 }
 
@@ -218,7 +222,9 @@ static void __exit tmem_exit(void)
 	tmem_debugfs_exit();
 	tmem_stop_front_ends();
 	tmem_hypercall_exit();
+	tmem_unloading = true;
 	tmem_transport_on->exit();
+	tmem_device_exit();
 }
 
 module_init(tmem_init);

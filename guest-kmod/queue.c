@@ -122,7 +122,7 @@ static void tmem_queue_kick(struct tmem_device *dev)
 
 /*
  * Returns 0; -EAGAIN when the queue is full; -EBUSY when it is not, but a reply lies in the next
- * place that somebody has yet to read.
+ * place that somebody has yet to read; -ENODEV when the device is gone.
  */
 static int tmem_queue_push(struct tmem_device *dev, struct tmem_queue *queue,
 			   const struct tmem_descriptor *descriptor, bool wait, void *into,
@@ -134,6 +134,8 @@ static int tmem_queue_push(struct tmem_device *dev, struct tmem_queue *queue,
 	u32 place;
 	u32 tail;
 
+	if (unlikely(READ_ONCE(dev->gone)))
+		return -ENODEV;
 	spin_lock_irqsave(&queue->lock, flags);
 	tail = queue->tail;
 	place = tmem_queue_place(queue, tail);
@@ -168,12 +170,14 @@ static int tmem_queue_push(struct tmem_device *dev, struct tmem_queue *queue,
 /*
  * Posts a descriptor. Any context, interrupts on or off. With @wait the reply's place is kept
  * until tmem_queue_reap() or tmem_queue_abandon(). A put's slot is the host's from here on.
- * @sequence may be NULL. Returns 0, or -EAGAIN when the queue has no room.
+ * @sequence may be NULL. Returns 0, -EAGAIN when the queue has no room, or -ENODEV.
  */
 int tmem_queue_post(struct tmem_device *dev, struct tmem_queue *queue,
 		    const struct tmem_descriptor *descriptor, bool wait, u32 *sequence)
 {
-	return tmem_queue_push(dev, queue, descriptor, wait, NULL, sequence) ? -EAGAIN : 0;
+	int ret = tmem_queue_push(dev, queue, descriptor, wait, NULL, sequence);
+
+	return ret == -EBUSY ? -EAGAIN : ret;
 }
 
 /*
@@ -183,12 +187,14 @@ int tmem_queue_post(struct tmem_device *dev, struct tmem_queue *queue,
 int tmem_queue_post_get(struct tmem_device *dev, struct tmem_queue *queue,
 			const struct tmem_descriptor *descriptor, void *into, u32 *sequence)
 {
-	return tmem_queue_push(dev, queue, descriptor, true, into, sequence) ? -EAGAIN : 0;
+	int ret = tmem_queue_push(dev, queue, descriptor, true, into, sequence);
+
+	return ret == -EBUSY ? -EAGAIN : ret;
 }
 
 /*
  * Posts as soon as there is room, up to jiffies @end. May sleep. @into is NULL but for a get, as in
- * tmem_queue_post_get(). Returns 0 or -ETIMEDOUT.
+ * tmem_queue_post_get(). Returns 0, -ETIMEDOUT or -ENODEV.
  */
 int tmem_queue_post_by(struct tmem_device *dev, struct tmem_queue *queue,
 		       const struct tmem_descriptor *descriptor, bool wait, void *into,
@@ -197,6 +203,8 @@ int tmem_queue_post_by(struct tmem_device *dev, struct tmem_queue *queue,
 	int ret;
 
 	while ((ret = tmem_queue_push(dev, queue, descriptor, wait, into, sequence)) != 0) {
+		if (ret == -ENODEV)
+			return ret;
 		if (time_after(jiffies, end))
 			return -ETIMEDOUT;
 		if (ret == -EBUSY)
@@ -277,7 +285,8 @@ static void tmem_queue_count_sleeper(struct tmem_queue *queue, int change)
 
 /*
  * Waits until the host has answered @sequence: spins, then sleeps without being interruptible.
- * May sleep. @timeout in jiffies. Returns 0 or -ETIMEDOUT; never waits in atomic context.
+ * May sleep. @timeout in jiffies. Returns 0; -ETIMEDOUT; -ENODEV when the device goes
+ * meanwhile. Never waits in atomic context.
  */
 int tmem_queue_wait(struct tmem_device *dev, struct tmem_queue *queue, u32 sequence,
 		    unsigned long timeout)
@@ -298,6 +307,10 @@ int tmem_queue_wait(struct tmem_device *dev, struct tmem_queue *queue, u32 seque
 		tmem_queue_arm(queue);
 		if (tmem_queue_answered(queue, sequence))
 			break;
+		if (READ_ONCE(dev->gone)) {
+			ret = -ENODEV;
+			break;
+		}
 		if (time_after(jiffies, end)) {
 			ret = -ETIMEDOUT;
 			break;
@@ -311,15 +324,16 @@ int tmem_queue_wait(struct tmem_device *dev, struct tmem_queue *queue, u32 seque
 	return ret;
 }
 
-/* Waits until the queue has room for one more. May sleep. Returns 0 or -ETIMEDOUT. */
+/* Waits until the queue has room for one more. May sleep. Returns as tmem_queue_wait(). */
 int tmem_queue_wait_room(struct tmem_device *dev, struct tmem_queue *queue, unsigned long timeout)
 {
 	return tmem_queue_wait(dev, queue, READ_ONCE(queue->tail) - queue->entries, timeout);
 }
 
 /*
- * Reads the reply of an answered descriptor and gives its place back.
- * Returns 0, or -EIO when the reply is not one to this descriptor.
+ * Reads the reply of an answered descriptor and gives its place back. Returns 0; -EIO when the
+ * reply is not one to this descriptor; -ESTALE when the host serves another life than ours, whose
+ * replies may look like ours.
  */
 int tmem_queue_reap(struct tmem_device *dev, struct tmem_queue *queue, u32 sequence,
 		    s32 *result, u32 *slot)
@@ -333,6 +347,10 @@ int tmem_queue_reap(struct tmem_device *dev, struct tmem_queue *queue, u32 seque
 	tmem_queue_abandon(queue, sequence);
 	WRITE_ONCE(queue->stalled, false);
 	WRITE_ONCE(dev->silent, false);
+	/* The reply before the look at whose it is. */
+	virt_rmb();
+	if (!tmem_is_served(dev))
+		return -ESTALE;
 	if (echo == sequence && epoch == dev->host_epoch)
 		return 0;
 	atomic64_inc(&dev->counters.host_errors);
@@ -376,4 +394,13 @@ void tmem_queue_interrupt(struct tmem_device *dev, u32 number)
 {
 	atomic64_inc(&dev->counters.interrupts);
 	wake_up_all(&dev->queues[number].wait);
+}
+
+/* Ends the waits on a device that is gone. Any context. */
+void tmem_queues_wake(struct tmem_device *dev)
+{
+	u32 i;
+
+	for (i = 0; i < dev->queue_count; i++)
+		wake_up_all(&dev->queues[i].wait);
 }

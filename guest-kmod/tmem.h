@@ -7,8 +7,9 @@
  * takes a credit (credit.c), posts on a queue (queue.c) and rings over a transport (transport_*.c).
  * PROTOCOL.md is the text that all of it follows.
  *
- * There is one device, made at probe and not freed before the front ends are gone; frontswap cannot
- * be unregistered, so with it a hook may come at any time.
+ * There is one device at most. It may go under front ends that are on, and another may come; who
+ * uses it holds a reference (device.c). frontswap cannot be unregistered, so with it a hook may
+ * come at any time.
  */
 #ifndef TMEM_H
 #define TMEM_H
@@ -63,6 +64,7 @@ struct tmem_counters {
 	atomic64_t interrupts;		/* times that the host rang us */
 	atomic64_t sleeps;		/* waits that did not end while spinning */
 	atomic64_t host_errors;		/* words of the host's that no honest host would write */
+	atomic64_t unserved;		/* copies of pages not used: the host serves another life */
 	atomic64_t disk_reads;		/* pages read through a fail-stop device */
 	atomic64_t disk_reads_refused;	/* reads of it of a page that was never written there */
 };
@@ -97,6 +99,7 @@ struct tmem_transport {
 	 * of a get is copied to whoever waits before the answer is there.
 	 */
 	bool staged;
+	bool sleeps;			/* what the host holds outlives suspend to memory */
 };
 
 /* The one tmem device of this guest. */
@@ -123,6 +126,7 @@ struct tmem_device {
 	u32 slot_count;			/* slots of TMEM_PAGE_BYTES */
 	u32 host_pages;			/* pages that the host has room for */
 
+	bool gone;			/* no more waits: its users are to let go of it */
 	bool silent;			/* a load got no answer in time, nor was there one since */
 	u32 rung_for;			/* value of host_sleep for which we rang last */
 	const struct tmem_transport *transport;	/* how to ring */
@@ -166,9 +170,26 @@ extern bool tmem_posted_puts;
 extern bool tmem_direct_gets;
 extern bool tmem_check_pages;
 
-/* main.c */
-struct tmem_device *tmem_the_device(void);
+/*
+ * device.c. Nobody looks at the device but between get and put, or before it was published.
+ */
+/* Nothing may be put: the memory of this kernel is about to be written to a disk. */
+extern bool tmem_image;
+int tmem_device_init(void);
+void tmem_device_exit(void);
+struct tmem_device *tmem_device_get(void);
+void tmem_device_put(struct tmem_device *dev);
+bool tmem_device_exists(void);
 int tmem_device_publish(struct tmem_device *dev);
+void tmem_device_end(struct tmem_device *dev, bool quietly);
+int tmem_device_freeze(struct tmem_device *dev);
+unsigned int tmem_device_ends(void);
+struct tmem_counters *tmem_counters_of(struct tmem_device *dev);
+s64 tmem_counter_sum(struct tmem_device *dev, const atomic64_t *at);
+
+/* main.c */
+/* The module goes, or came to nothing. */
+extern bool tmem_unloading;
 
 /* queue.c */
 int tmem_queues_init(struct tmem_device *dev, void *first, u32 stride, u32 entries);
@@ -191,6 +212,7 @@ void tmem_queue_abandon(struct tmem_queue *queue, u32 sequence);
 bool tmem_queue_is_stalled(struct tmem_queue *queue);
 bool tmem_queues_answered(struct tmem_device *dev);
 void tmem_queue_interrupt(struct tmem_device *dev, u32 number);
+void tmem_queues_wake(struct tmem_device *dev);
 
 /* credit.c */
 int tmem_credits_init(struct tmem_device *dev);
@@ -213,9 +235,10 @@ int tmem_put_page(struct tmem_device *dev, const struct tmem_key *key, struct pa
 		  u32 *slot, u32 *check);
 int tmem_get_page(struct tmem_device *dev, const struct tmem_key *key, struct page *page,
 		  unsigned long timeout, u32 *check);
-void tmem_get_direct(struct tmem_device *dev, const struct tmem_key *key, struct page *page,
-		     u32 slot, u32 *check);
+int tmem_get_direct(struct tmem_device *dev, const struct tmem_key *key, struct page *page,
+		    u32 slot, u32 *check);
 int tmem_flush_page(struct tmem_device *dev, const struct tmem_key *key);
+bool tmem_is_served(struct tmem_device *dev);
 bool tmem_accepts_puts(struct tmem_device *dev);
 int tmem_call_raw(struct tmem_device *dev, u32 command, const struct tmem_key *key, u32 flags,
 		  struct page *page);
@@ -234,6 +257,7 @@ int tmem_ephemeral_ask(struct tmem_device *dev, const struct tmem_key *key, stru
 int tmem_ephemeral_answer(struct tmem_device *dev, struct tmem_queue *queue, u32 sequence,
 			  struct page *page);
 bool tmem_ephemeral_reap(struct tmem_device *dev);
+void tmem_ephemeral_end(void);
 
 /* pending.c: callers hold a lock, interrupts off, but for init and exit */
 int tmem_pending_init(void);
@@ -269,10 +293,14 @@ extern const struct tmem_transport tmem_serial;
 
 int tmem_areas_init(void);
 void tmem_areas_exit(void);
+void tmem_areas_begin(struct tmem_device *dev);
+unsigned long tmem_areas_end(void);
+unsigned long tmem_areas_held(void);
 void tmem_area_on(unsigned int number, unsigned long slots);
 void tmem_area_off(unsigned int number);
 bool tmem_area_is_on(unsigned int number);
 bool tmem_area_has_pool(s32 pool);
+bool tmem_area_takes(unsigned int number);
 bool tmem_area_store(unsigned int number, pgoff_t offset, struct page *page);
 enum tmem_load tmem_area_load(unsigned int number, pgoff_t offset, struct page *page,
 			      bool may_fail);
@@ -290,8 +318,8 @@ void tmem_failstop_unwrite(const struct swap_info_struct *info, pgoff_t offset);
 extern bool tmem_writethrough;
 extern bool tmem_exclusive_gets;
 extern struct swap_info_struct **tmem_swap_info;
-int tmem_modes_init(void);
-int tmem_modes_check(void);
+void tmem_modes_set(void);
+int tmem_modes_check(bool frontswap);
 int tmem_shrink(u64 target);
 
 /* frontend_*.c: Kbuild takes those that the kernel has a hook for. */
@@ -301,8 +329,18 @@ extern const struct tmem_front_end tmem_block_front_end;
 extern const struct tmem_front_end tmem_cleancache_front_end;
 
 #ifdef CONFIG_CLEANCACHE
+void tmem_cleancache_begin(void);
+void tmem_cleancache_end(void);
 bool tmem_cleancache_has_pool(s32 pool);
 #else
+static inline void tmem_cleancache_begin(void)
+{
+}
+
+static inline void tmem_cleancache_end(void)
+{
+}
+
 static inline bool tmem_cleancache_has_pool(s32 pool)
 {
 	return false;
@@ -312,6 +350,8 @@ static inline bool tmem_cleancache_has_pool(s32 pool)
 /* hypercall.c */
 int tmem_hypercall_init(void);
 void tmem_hypercall_exit(void);
+void tmem_hypercall_end(void);
+unsigned int tmem_hypercall_held(void);
 
 /* histogram.c */
 void tmem_histogram_add(enum tmem_latency which, u64 ns);

@@ -9,6 +9,7 @@
 #include <linux/jiffies.h>
 #include <linux/mm.h>
 #include <linux/printk.h>
+#include <linux/ratelimit.h>
 #include <linux/timekeeping.h>
 
 #include "compat.h"
@@ -34,21 +35,21 @@ void tmem_describe(struct tmem_descriptor *descriptor, u32 command, const struct
 
 /*
  * Waits for the answer to what was posted up to jiffies @end. May sleep. Returns the host's result,
- * -ETIMEDOUT or -EIO.
+ * -ETIMEDOUT, -EIO, -ESTALE or -ENODEV.
  */
 static int tmem_call_answer(struct tmem_device *dev, struct tmem_queue *queue, u32 sequence,
 			    unsigned long end)
 {
 	s32 result;
 	u32 slot;
+	int ret;
 
-	if (tmem_queue_wait(dev, queue, sequence, tmem_left(end))) {
+	ret = tmem_queue_wait(dev, queue, sequence, tmem_left(end));
+	if (ret) {
 		tmem_queue_abandon(queue, sequence);
-		return -ETIMEDOUT;
+		return ret;
 	}
-	if (tmem_queue_reap(dev, queue, sequence, &result, &slot))
-		return -EIO;
-	return result;
+	return tmem_queue_reap(dev, queue, sequence, &result, &slot) ?: result;
 }
 
 /* Posts and waits. May sleep. Returns as tmem_call_answer(). */
@@ -57,10 +58,10 @@ static int tmem_call(struct tmem_device *dev, struct tmem_queue *queue,
 {
 	unsigned long end = jiffies + timeout;
 	u32 sequence;
+	int ret;
 
-	if (tmem_queue_post_by(dev, queue, descriptor, true, NULL, end, &sequence))
-		return -ETIMEDOUT;
-	return tmem_call_answer(dev, queue, sequence, end);
+	ret = tmem_queue_post_by(dev, queue, descriptor, true, NULL, end, &sequence);
+	return ret ?: tmem_call_answer(dev, queue, sequence, end);
 }
 
 /* Opens a pool. May sleep. Returns its id from 0, or a negative errno. */
@@ -90,12 +91,48 @@ int tmem_destroy_pool(struct tmem_device *dev, s32 pool)
 	return tmem_call(dev, tmem_queue_of(dev, &key), &descriptor, TMEM_POOL_TIMEOUT);
 }
 
+/*
+ * Whether this is the life that the host serves, or served before it went down: what another life
+ * finds in the region is not its own. The words lie in one cache line. Any context.
+ */
+bool tmem_is_served(struct tmem_device *dev)
+{
+	const struct tmem_header *header = dev->header;
+
+	return le32_to_cpu(READ_ONCE(header->session_epoch)) == dev->guest_epoch &&
+	       le32_to_cpu(READ_ONCE(header->host_epoch)) == dev->host_epoch &&
+	       le32_to_cpu(READ_ONCE(header->host_state)) != TMEM_HOST_FAULTED;
+}
+
 /* Whether a put has a chance: the host serves us and has not said refuse. Any context. */
 bool tmem_accepts_puts(struct tmem_device *dev)
 {
 	return le32_to_cpu(READ_ONCE(dev->header->host_state)) == TMEM_HOST_READY &&
-	       !le32_to_cpu(READ_ONCE(dev->header->refuse)) &&
-	       le32_to_cpu(READ_ONCE(dev->header->host_epoch)) == dev->host_epoch;
+	       !le32_to_cpu(READ_ONCE(dev->header->refuse)) && tmem_is_served(dev) &&
+	       !READ_ONCE(tmem_image);
+}
+
+/*
+ * Copies a page out of a slot, if it is this life's before and after. Any context. @check as in
+ * tmem_get_page(). Returns 0, or -ESTALE: the bytes are of no use.
+ */
+static int tmem_copy_slot(struct tmem_device *dev, struct page *page, u32 slot, u32 *check)
+{
+	static DEFINE_RATELIMIT_STATE(limit, 5 * HZ, 1);
+
+	if (likely(tmem_is_served(dev))) {
+		/* The host changes the words before it lets anybody else have the slot. */
+		virt_rmb();
+		tmem_copy_page(page_address(page), tmem_slot(dev, slot), check);
+		/* As above: bytes of somebody else's came after the change. */
+		virt_rmb();
+		if (likely(tmem_is_served(dev)))
+			return 0;
+	}
+	atomic64_inc(&dev->counters.unserved);
+	if (__ratelimit(&limit))
+		pr_err("tmem: the host serves another life than this one: its pages are lost\n");
+	return -ESTALE;
 }
 
 /*
@@ -105,11 +142,13 @@ static int tmem_post_put(struct tmem_device *dev, struct tmem_queue *queue,
 			 const struct tmem_descriptor *descriptor, bool wait, unsigned long end,
 			 u32 *sequence)
 {
-	if (!tmem_queue_post_by(dev, queue, descriptor, wait, NULL, end, sequence))
+	int ret = tmem_queue_post_by(dev, queue, descriptor, wait, NULL, end, sequence);
+
+	if (!ret)
 		return 0;
 	WRITE_ONCE(queue->stalled, true);
 	tmem_credit_return(dev, le32_to_cpu(descriptor->slot));
-	return -ETIMEDOUT;
+	return ret;
 }
 
 /*
@@ -182,7 +221,7 @@ int tmem_put_page(struct tmem_device *dev, const struct tmem_key *key, struct pa
 
 /*
  * Posts a get and waits for the answer up to @timeout jiffies (MAX_SCHEDULE_TIMEOUT: however long
- * it takes); says so now and then. May sleep. Returns 0, -EIO or -ETIMEDOUT.
+ * it takes); says so now and then. May sleep. Returns 0, -ETIMEDOUT, -EIO, -ESTALE or -ENODEV.
  */
 static int tmem_get_answer(struct tmem_device *dev, struct tmem_queue *queue,
 			   const struct tmem_descriptor *descriptor, struct page *page,
@@ -190,13 +229,16 @@ static int tmem_get_answer(struct tmem_device *dev, struct tmem_queue *queue,
 {
 	unsigned long end = jiffies + timeout;
 	u32 sequence;
+	int ret;
 
-	if (tmem_queue_post_by(dev, queue, descriptor, true, page_address(page), end, &sequence))
-		return -ETIMEDOUT;
-	while (tmem_queue_wait(dev, queue, sequence, min(tmem_left(end), TMEM_GET_REPORT))) {
-		if (time_after(jiffies, end)) {
+	ret = tmem_queue_post_by(dev, queue, descriptor, true, page_address(page), end, &sequence);
+	if (ret)
+		return ret;
+	while ((ret = tmem_queue_wait(dev, queue, sequence,
+				      min(tmem_left(end), TMEM_GET_REPORT))) != 0) {
+		if (ret == -ENODEV || time_after(jiffies, end)) {
 			tmem_queue_abandon(queue, sequence);
-			return -ETIMEDOUT;
+			return ret;
 		}
 		pr_warn_ratelimited("tmem: the host does not answer; a page that it holds is needed\n");
 	}
@@ -205,11 +247,12 @@ static int tmem_get_answer(struct tmem_device *dev, struct tmem_queue *queue,
 
 /*
  * Copies a page from the slot that a reply names, and keeps the slot if it is ours with it. Any
- * context. @check as in tmem_get_page(). Returns 0, or -EIO for a slot that cannot be.
+ * context. @check as in tmem_get_page(). Returns 0, -EIO for a slot that cannot be, or -ESTALE.
  */
 int tmem_take_page(struct tmem_device *dev, struct page *page, u32 slot, u32 *check)
 {
 	bool ours = slot & TMEM_REPLY_SLOT_GRANTED;
+	int ret;
 
 	slot &= ~TMEM_REPLY_SLOT_GRANTED;
 	if (ours && !tmem_credit_claim(dev, slot))
@@ -218,10 +261,10 @@ int tmem_take_page(struct tmem_device *dev, struct page *page, u32 slot, u32 *ch
 		atomic64_inc(&dev->counters.host_errors);
 		return -EIO;
 	}
-	tmem_copy_page(page_address(page), tmem_slot(dev, slot), check);
+	ret = tmem_copy_slot(dev, page, slot, check);
 	if (ours)
 		tmem_credit_return(dev, slot);
-	return 0;
+	return ret;
 }
 
 /* As tmem_get_page(), by way of @queue. */
@@ -244,8 +287,10 @@ static int tmem_get_by(struct tmem_device *dev, struct tmem_queue *queue,
 	if (dev->transport->staged) {
 		if (check)
 			*check = tmem_check_of(page_address(page));
-	} else if (tmem_take_page(dev, page, slot, check)) {
-		return -EIO;
+	} else {
+		ret = tmem_take_page(dev, page, slot, check);
+		if (ret)
+			return ret;
 	}
 	tmem_histogram_add(TMEM_LATENCY_GET, ktime_get_mono_fast_ns() - start);
 	atomic64_inc(&dev->counters.gets);
@@ -255,7 +300,8 @@ static int tmem_get_by(struct tmem_device *dev, struct tmem_queue *queue,
 /*
  * Copies the page under @key from the host into @page. May sleep, with the page locked; waits up to
  * @timeout jiffies, or for ever with MAX_SCHEDULE_TIMEOUT. Returns 1, 0 when the host has no such
- * page, the host's own errno, -EIO when its answer made no sense, -ETIMEDOUT when there was none.
+ * page, the host's own errno, -EIO when its answer made no sense, -ETIMEDOUT when there was none,
+ * -ESTALE when it is of another life, -ENODEV when the device is gone.
  * @check, unless it is NULL, gets the check value of the bytes that are in @page. The caller sees
  * to it that nobody posts what drops or replaces the page meanwhile.
  */
@@ -353,7 +399,7 @@ static int tmem_get_raw(struct tmem_device *dev, struct tmem_queue *queue,
  * Sends any operation with any arguments and waits for its answer, after the gets of the pool that
  * are under way if it changes anything. May sleep. @page is one page for a put or a get and not
  * looked at otherwise; @flags are a new pool's. Returns the host's result, -ENOMEM for a put that
- * got no credit, -ETIMEDOUT or -EIO.
+ * got no credit, -ETIMEDOUT, -EIO, -ESTALE or -ENODEV.
  */
 int tmem_call_raw(struct tmem_device *dev, u32 command, const struct tmem_key *key, u32 flags,
 		  struct page *page)
@@ -374,32 +420,36 @@ int tmem_call_raw(struct tmem_device *dev, u32 command, const struct tmem_key *k
 
 /*
  * Copies a page from the @slot in which it was put, which the host has promised to leave there, and
- * tells the host. May sleep, with the page locked. @check as in tmem_get_page().
+ * tells the host. May sleep, with the page locked. @check as in tmem_get_page(). Returns 1, or
+ * -ESTALE when it is not for this life to read.
  */
-void tmem_get_direct(struct tmem_device *dev, const struct tmem_key *key, struct page *page,
-		     u32 slot, u32 *check)
+int tmem_get_direct(struct tmem_device *dev, const struct tmem_key *key, struct page *page,
+		    u32 slot, u32 *check)
 {
 	unsigned long end = jiffies + msecs_to_jiffies(READ_ONCE(tmem_put_timeout_ms));
 	struct tmem_queue *queue = tmem_queue_of(dev, key);
 	struct tmem_descriptor descriptor;
 	u64 start = ktime_get_mono_fast_ns();
 
-	tmem_copy_page(page_address(page), tmem_slot(dev, slot), check);
+	if (tmem_copy_slot(dev, page, slot, check))
+		return -ESTALE;
 	tmem_histogram_add(TMEM_LATENCY_GET, ktime_get_mono_fast_ns() - start);
 	atomic64_inc(&dev->counters.gets);
 	tmem_describe(&descriptor, TMEM_CMD_GET_PAGE, key);
 	if (!tmem_queue_post(dev, queue, &descriptor, false, NULL) ||
 	    (!tmem_queue_is_stalled(queue) &&
 	     !tmem_queue_post_by(dev, queue, &descriptor, false, NULL, end, NULL)))
-		return;
+		return 1;
 	/* The page is here already: a host that is away loses a count, not more. */
 	WRITE_ONCE(queue->stalled, true);
 	atomic64_inc(&dev->counters.untold_gets);
+	return 1;
 }
 
 /*
  * Posts the flush of a page. Any context, interrupts on or off: never waits, never allocates.
- * Returns 0, or -EAGAIN when the queue is full and the caller must try again later.
+ * Returns 0, or -EAGAIN when the queue is full and the caller must try again later. What a device
+ * that is gone held needs none.
  */
 int tmem_flush_page(struct tmem_device *dev, const struct tmem_key *key)
 {
@@ -410,5 +460,5 @@ int tmem_flush_page(struct tmem_device *dev, const struct tmem_key *key)
 	ret = tmem_queue_post(dev, tmem_queue_of(dev, key), &descriptor, false, NULL);
 	if (!ret)
 		atomic64_inc(&dev->counters.flushes);
-	return ret;
+	return ret == -ENODEV ? 0 : ret;
 }

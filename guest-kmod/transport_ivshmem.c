@@ -3,6 +3,10 @@
  * The ivshmem transport: QEMU's ivshmem-doorbell device (docs/specs/ivshmem-spec), revision 1.
  *
  * BAR 0 has the doorbell, BAR 2 is the region, MSI-X vector i wakes the waiters of queue i.
+ *
+ * The region is the host's memory: suspend to memory leaves it as it is, and the PCI core brings
+ * registers and vectors back. Before an image of this kernel is written or loaded the life ends,
+ * and another begins afterwards (device.c).
  */
 #include <linux/delay.h>
 #include <linux/interrupt.h>
@@ -27,6 +31,7 @@
 struct tmem_ivshmem {
 	struct tmem_device dev;		/* what the other layers see */
 	void __iomem *registers;	/* BAR 0 */
+	bool enabled;			/* as a PCI device */
 	u32 doorbell;			/* value that rings the host */
 	u32 peer;			/* our own number */
 	u32 vectors;			/* interrupts requested so far */
@@ -62,7 +67,13 @@ static void tmem_free(struct tmem_ivshmem *ivshmem, struct pci_dev *pci)
 	tmem_queues_free(&ivshmem->dev);
 	if (ivshmem->dev.header)
 		memunmap(ivshmem->dev.header);
-	kfree(ivshmem);
+	if (ivshmem->registers) {
+		pci_clear_master(pci);
+		pci_iounmap(pci, ivshmem->registers);
+	}
+	if (ivshmem->enabled)
+		pci_disable_device(pci);
+	kvfree(ivshmem);
 }
 
 static int tmem_request_irqs(struct tmem_ivshmem *ivshmem, struct pci_dev *pci)
@@ -128,13 +139,13 @@ static int tmem_map(struct tmem_ivshmem *ivshmem, struct pci_dev *pci)
 	struct tmem_device *dev = &ivshmem->dev;
 	int ret;
 
-	ret = pcim_enable_device(pci);
+	ret = pci_enable_device(pci);
 	if (ret)
 		return ret;
-	ret = pcim_iomap_regions(pci, BIT(TMEM_REGISTERS_BAR), "tmem");
-	if (ret)
-		return ret;
-	ivshmem->registers = pcim_iomap_table(pci)[TMEM_REGISTERS_BAR];
+	ivshmem->enabled = true;
+	ivshmem->registers = pci_iomap(pci, TMEM_REGISTERS_BAR, 0);
+	if (!ivshmem->registers)
+		return -ENOMEM;
 	ivshmem->doorbell = 0;
 	dev->region_bytes = pci_resource_len(pci, TMEM_REGION_BAR);
 	if (dev->region_bytes < TMEM_PAGE_BYTES)
@@ -165,14 +176,15 @@ static int tmem_know_peers(struct tmem_ivshmem *ivshmem, struct pci_dev *pci)
 	return -EIO;
 }
 
-static int tmem_ivshmem_probe(struct pci_dev *pci, const struct pci_device_id *id)
+/* Begins a life. May sleep. Returns 0 or -errno, said in the log: nothing is left of it then. */
+static int tmem_ivshmem_begin(struct pci_dev *pci)
 {
 	struct tmem_ivshmem *ivshmem;
 	struct tmem_device *dev;
 	int ret;
 
 	BUILD_BUG_ON(PAGE_SIZE != TMEM_PAGE_BYTES);
-	ivshmem = kzalloc(sizeof(*ivshmem), GFP_KERNEL);
+	ivshmem = kvzalloc(sizeof(*ivshmem), GFP_KERNEL);
 	if (!ivshmem)
 		return -ENOMEM;
 	dev = &ivshmem->dev;
@@ -207,22 +219,68 @@ static int tmem_ivshmem_probe(struct pci_dev *pci, const struct pci_device_id *i
 		 dev->features & TMEM_FEATURE_DIRECT_GETS ? "direct" : "answered");
 	return 0;
 detach:
+	pci_set_drvdata(pci, NULL);
 	WRITE_ONCE(dev->header->guest_state, cpu_to_le32(TMEM_GUEST_DETACHED));
 fail:
 	tmem_free(ivshmem, pci);
 	return ret;
 }
 
-static void tmem_ivshmem_remove(struct pci_dev *pci)
+/* Ends a life that is the device's no more. May sleep. */
+static void tmem_ivshmem_end(struct pci_dev *pci)
 {
 	struct tmem_ivshmem *ivshmem = pci_get_drvdata(pci);
 
-	/* No front end uses it any more, or none ever did. */
-	tmem_device_publish(NULL);
+	pci_set_drvdata(pci, NULL);
 	WRITE_ONCE(ivshmem->dev.header->guest_state, cpu_to_le32(TMEM_GUEST_DETACHED));
 	tmem_ivshmem_ring(ivshmem);
 	tmem_free(ivshmem, pci);
 }
+
+static int tmem_ivshmem_probe(struct pci_dev *pci, const struct pci_device_id *id)
+{
+	return tmem_ivshmem_begin(pci);
+}
+
+static void tmem_ivshmem_remove(struct pci_dev *pci)
+{
+	struct tmem_ivshmem *ivshmem = pci_get_drvdata(pci);
+
+	/* A life that did not begin anew after an image leaves nothing to take back. */
+	if (!ivshmem)
+		return;
+	tmem_device_end(&ivshmem->dev, tmem_unloading);
+	tmem_ivshmem_end(pci);
+}
+
+/* An image is about to be written, or to take this kernel's place. Tasks are frozen; may sleep. */
+static int tmem_ivshmem_freeze(struct device *parent)
+{
+	struct pci_dev *pci = to_pci_dev(parent);
+	struct tmem_ivshmem *ivshmem = pci_get_drvdata(pci);
+	int ret;
+
+	if (!ivshmem)
+		return 0;
+	ret = tmem_device_freeze(&ivshmem->dev);
+	if (!ret)
+		tmem_ivshmem_end(pci);
+	return ret;
+}
+
+/* This kernel goes on, as it was or from its image. Tasks are frozen; may sleep. */
+static int tmem_ivshmem_thaw(struct device *parent)
+{
+	struct pci_dev *pci = to_pci_dev(parent);
+
+	return pci_get_drvdata(pci) ? 0 : tmem_ivshmem_begin(pci);
+}
+
+static const struct dev_pm_ops tmem_ivshmem_power = {
+	.freeze = tmem_ivshmem_freeze,
+	.thaw = tmem_ivshmem_thaw,
+	.restore = tmem_ivshmem_thaw,
+};
 
 static const struct pci_device_id tmem_ivshmem_ids[] = {
 	{ PCI_DEVICE(TMEM_PCI_VENDOR, TMEM_PCI_DEVICE) },
@@ -236,6 +294,7 @@ static struct pci_driver tmem_ivshmem_driver = {
 	.probe = tmem_ivshmem_probe,
 	.remove = tmem_ivshmem_remove,
 	.driver.suppress_bind_attrs = true,
+	.driver.pm = &tmem_ivshmem_power,
 };
 
 static int tmem_ivshmem_init(void)
@@ -253,4 +312,5 @@ const struct tmem_transport tmem_ivshmem = {
 	.init = tmem_ivshmem_init,
 	.exit = tmem_ivshmem_exit,
 	.ring = tmem_ivshmem_ring,
+	.sleeps = true,
 };

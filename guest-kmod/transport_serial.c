@@ -7,8 +7,11 @@
  * The device is known by having room for just two ports; the port's name is then asked for. If the
  * kernel's own console driver has such a device already, it is taken from that.
  *
+ * A device that is suspended forgets its queues: a life ends before and another begins after each
+ * power state, which is refused while pages are held (device.c).
+ *
  * Contexts: callbacks come in hard interrupts and only kick the link; all else is in the link's
- * thread, or in probe and remove. Buffers are ours, made in probe.
+ * thread, or in begin and end. Buffers are ours, made in begin.
  */
 #include <linux/delay.h>
 #include <linux/mm.h>
@@ -226,14 +229,12 @@ static void tmem_serial_take_down(struct tmem_serial *serial)
 	serial->vdev->config->del_vqs(serial->vdev);
 }
 
-static int tmem_serial_probe(struct virtio_device *vdev)
+/* Begins a life. May sleep. Returns 0 or -errno: nothing is left of it then. */
+static int tmem_serial_begin_life(struct virtio_device *vdev)
 {
 	struct tmem_serial *serial;
 	int ret;
 
-	/* Others are the console driver's. */
-	if (!tmem_serial_is_ours(vdev))
-		return -ENODEV;
 	serial = tmem_serial_alloc();
 	if (!serial)
 		return -ENOMEM;
@@ -247,8 +248,15 @@ static int tmem_serial_probe(struct virtio_device *vdev)
 		return 0;
 	tmem_serial_take_down(serial);
 fail:
+	vdev->priv = NULL;
 	tmem_serial_free(serial);
 	return ret;
+}
+
+static int tmem_serial_probe(struct virtio_device *vdev)
+{
+	/* Others are the console driver's. */
+	return tmem_serial_is_ours(vdev) ? tmem_serial_begin_life(vdev) : -ENODEV;
 }
 
 /* The link's last words, before the reset takes them back. May sleep. */
@@ -268,17 +276,50 @@ static void tmem_serial_let_out(struct tmem_serial *serial)
 	} while (busy && time_before(jiffies, end));
 }
 
+/* Ends a life that is the device's no more. May sleep. */
+static void tmem_serial_end_life(struct virtio_device *vdev)
+{
+	struct tmem_serial *serial = vdev->priv;
+
+	tmem_link_stop(serial->link);
+	tmem_serial_let_out(serial);
+	tmem_serial_take_down(serial);
+	vdev->priv = NULL;
+	tmem_serial_free(serial);
+}
+
 static void tmem_serial_remove(struct virtio_device *vdev)
 {
 	struct tmem_serial *serial = vdev->priv;
 
-	/* No front end uses it any more, or none ever did. */
-	tmem_device_publish(NULL);
-	tmem_link_stop(serial->link);
-	tmem_serial_let_out(serial);
-	tmem_serial_take_down(serial);
-	tmem_serial_free(serial);
+	/* A life that did not begin anew after a power state leaves nothing to take back. */
+	if (!serial)
+		return;
+	tmem_device_end(tmem_link_device(serial->link), tmem_unloading);
+	tmem_serial_end_life(vdev);
 }
+
+#ifdef CONFIG_PM_SLEEP
+/* Before a power state, or before an image takes this kernel's place. Tasks are frozen. */
+static int tmem_serial_freeze(struct virtio_device *vdev)
+{
+	struct tmem_serial *serial = vdev->priv;
+	int ret;
+
+	if (!serial)
+		return 0;
+	ret = tmem_device_freeze(tmem_link_device(serial->link));
+	if (!ret)
+		tmem_serial_end_life(vdev);
+	return ret;
+}
+
+/* After it. Tasks are frozen; may sleep. */
+static int tmem_serial_restore(struct virtio_device *vdev)
+{
+	return vdev->priv ? 0 : tmem_serial_begin_life(vdev);
+}
+#endif
 
 static const struct virtio_device_id tmem_serial_ids[] = {
 	{ VIRTIO_ID_CONSOLE, VIRTIO_DEV_ANY_ID },
@@ -298,6 +339,10 @@ static struct virtio_driver tmem_serial_driver = {
 	.feature_table_size = ARRAY_SIZE(tmem_serial_features),
 	.probe = tmem_serial_probe,
 	.remove = tmem_serial_remove,
+#ifdef CONFIG_PM_SLEEP
+	.freeze = tmem_serial_freeze,
+	.restore = tmem_serial_restore,
+#endif
 };
 
 /* Whether the console driver has a device of ours. */
@@ -313,7 +358,7 @@ static int tmem_serial_init(void)
 	int ret;
 
 	ret = register_virtio_driver(&tmem_serial_driver);
-	if (ret || tmem_the_device())
+	if (ret || tmem_device_exists())
 		return ret;
 	taken = bus_find_device(tmem_serial_driver.driver.bus, NULL, NULL, tmem_serial_is_taken);
 	if (!taken)

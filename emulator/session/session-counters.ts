@@ -60,10 +60,10 @@ export function countOperation(counters: Float64Array, command: number, result: 
       counters[Count.objectFlushes]! += 1;
       break;
     case Command.NEW_POOL:
-      counters[Count.poolsMade]! += 1;
+      if (result >= 0) counters[Count.poolsMade]! += 1;
       break;
     case Command.DESTROY_POOL:
-      counters[Count.poolsDestroyed]! += 1;
+      if (result === Result.SUCCESS) counters[Count.poolsDestroyed]! += 1;
       break;
     case Command.CONTROL:
       break;

@@ -139,6 +139,8 @@ describe('a kernel or front end without them', () => {
     const name = /(writethrough|exclusive_gets)=1/.exec(words)![0];
     const reason = `${name} needs the front end frontswap and a kernel up to 5.16`;
     expect(await guest.dmesg()).toContain(reason);
+    // Before anything was begun that would have to be taken back.
+    expect((await guest.store!.stats()).sessions).toBe(0);
     await guest.sh('insmod /lib/tmem/tmem.ko');
     expect((await guest.exec('echo 0 >/sys/kernel/debug/tmem/shrink')).code === 0).toBe(
       kernel === 'debian-5.10',

@@ -137,6 +137,25 @@ describe('a page that the store dropped is a miss, and no more', () => {
   });
 });
 
+it('leaves nothing behind where it does not start: cleancache knows no unregister', async () => {
+  await using guest = await bootGuest({
+    kernel: KERNEL,
+    memoryMib: 128,
+    accel: 'tcg',
+    dataMib: 64,
+    swap: 'none',
+  });
+  const insmod = 'insmod /lib/tmem/tmem.ko front_end=cleancache';
+  expect((await guest.exec(`${insmod} writethrough=1`)).code).not.toBe(0);
+  const files = 'filestorm --dir /data --mib 24 --passes 1 --drop-caches';
+  expect(await guest.exec(files, { timeoutMs: MS_MAX })).toMatchObject({ code: 0 });
+  await guest.sh(insmod);
+  expect(await guest.exec(files, { timeoutMs: MS_MAX })).toMatchObject({ code: 0 });
+  expect((await guest.counters()).module.ephemeral_puts).toBeGreaterThan(100);
+  const log = troubleIn(await guest.dmesg());
+  expect(log.filter((line) => !line.includes('writethrough=1 needs'))).toEqual([]);
+});
+
 it('keeps to the context of each hook, says a kernel that checks it', async () => {
   const kernel = 'source-5.10-debug';
   await using guest = await boot({ kernel, memoryMib: 384, bootTimeoutMs: 180_000 });

@@ -30,6 +30,9 @@ const STRICT = ['panic_on_warn', 'panic_on_oops', 'softlockup_panic', 'hung_task
 const EXPECTED = /Read-error on swap|Write-error on swap|I\/O error|\btmem\b/;
 /** /proc/sys/kernel/tainted of a module that is not the kernel's own. */
 const TAINTS_ALLOWED = 4096 + 8192;
+/** Takes the device from the module, and looks for it once more. */
+const REPLUG =
+  'for d in /sys/bus/pci/drivers/tmem/0000:*; do echo 1 >$d/remove; done; echo 1 >/sys/bus/pci/rescan';
 const HAMMER_SECONDS = 10;
 /** At once: most of them wait for a time limit that a lie costs. */
 const HAMMERS = 12;
@@ -159,6 +162,21 @@ class LiarProof {
     await this.#sh('swapoff /dev/tmem0 && rmmod tmem');
   }
 
+  /** The device goes while the host lies, and is found again. */
+  async unplugUnasked(): Promise<void> {
+    await this.#load('front_end=block block_mib=64');
+    await this.#sh('mkswap /dev/tmem0 >/dev/null && swapon /dev/tmem0');
+    this.#store.lie(SHARE);
+    await Promise.all([
+      this.#swapUnderLies(),
+      this.#hammer(this.#size('seconds')),
+      this.#sh(`sleep 1; ${REPLUG}`),
+    ]);
+    this.#store.tellTruth();
+    await this.#noteCounters();
+    await this.#sh('swapoff /dev/tmem0 && rmmod tmem');
+  }
+
   /** frontswap, above a fail-stop device, with every put and get answered. */
   async swapAnswered(): Promise<void> {
     await this.#load(`front_end=auto failstop=/dev/vda ${ANSWERED}`);
@@ -197,6 +215,7 @@ class LiarProof {
     await this.watch();
     await this.attachToLies();
     await this.swapUnasked();
+    await this.unplugUnasked();
     await this.serveHonestly();
     await this.swapAnswered();
     await this.look();

@@ -133,10 +133,19 @@ export class Area {
 
   /** tmem_area_load(). @returns the page's value, ABSENT or FAILED */
   *load(offset: number): Act<number> {
+    for (;;) {
+      const placed = offset < this.slots ? this.placed[offset]! : 0;
+      yield STEP;
+      if (placed === 0) return ABSENT;
+      const value = yield* this.#get(offset, placed);
+      // Dropped or put anew meanwhile.
+      if (this.placed[offset] === placed) return value;
+    }
+  }
+
+  /** tmem_area_get(). @returns the page's value or FAILED */
+  *#get(offset: number, placed: number): Act<number> {
     const device = this.#device;
-    const placed = offset < this.slots ? this.placed[offset]! : 0;
-    yield STEP;
-    if (placed === 0) return ABSENT;
     if ((device.features & Feature.DIRECT_GETS) !== 0) {
       return yield* getDirect(device, this.#key(offset), placed - 1);
     }

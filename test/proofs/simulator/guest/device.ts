@@ -203,6 +203,14 @@ export class Device {
     yield* this.#waitSession(() => this.peek('session_epoch') !== this.epoch, FOR_EVER);
   }
 
+  /** tmem_is_served(): a host that serves this life says so at any moment of it. */
+  checkServed(): void {
+    const session = this.peek('session_epoch');
+    const host = this.peek('host_epoch');
+    if (session === this.epoch && host === this.hostEpoch) return;
+    throw new Problem(`life ${this.epoch} is told of life ${session} and host life ${host}`);
+  }
+
   /** tmem_accepts_puts(). */
   *acceptsPuts(): Act<boolean> {
     const isReady = this.peek('host_state') === HostState.READY;
@@ -210,7 +218,8 @@ export class Device {
     if (!isReady) return false;
     const refuses = this.peek('refuse') !== 0;
     yield STEP;
-    return !refuses && this.peek('host_epoch') === this.hostEpoch;
+    if (!refuses) this.checkServed();
+    return !refuses;
   }
 
   // --- Posting -----------------------------------------------------------------------------------
@@ -374,6 +383,7 @@ export class Device {
     yield* this.abandon(queue, sequence);
     queue.stalled = false;
     this.scheduler.note('reply', queue.number, sequence, result);
+    this.checkServed();
     const value = queue.into[sequence & (queue.busy.length - 1)]!;
     if (echo === sequence && epoch === this.hostEpoch) return { result, slot, value };
     const seen = `sequence ${echo} and host life ${epoch}`;

@@ -169,13 +169,21 @@ function* getAnswer(
   return yield* device.reap(queue, sequence);
 }
 
+/** tmem_copy_slot(). @returns the page's value */
+function* copySlot(device: Device, slot: number): Act<number> {
+  device.checkServed();
+  const value = yield* device.credits.copy(slot);
+  device.checkServed();
+  return value;
+}
+
 /** tmem_take_page(). @returns the page's value */
 export function* takePage(device: Device, slotWord: number): Act<number> {
   const slot = (slotWord & ~REPLY_SLOT_GRANTED) >>> 0;
   const ours = slotWord !== slot;
   if (ours) yield* device.credits.claim(slot);
   if (slot >= device.credits.slotCount) throw new Problem(`a page in slot ${slot}`);
-  const value = yield* device.credits.copy(slot);
+  const value = yield* copySlot(device, slot);
   if (ours) yield* device.credits.giveBack(slot);
   return value;
 }
@@ -199,7 +207,7 @@ export function* getBy(device: Device, queue: Queue, key: PageKey, timeout: numb
 export function* getDirect(device: Device, key: PageKey, slot: number): Act<number> {
   const end = device.scheduler.now + device.plan.putTimeout;
   const queue = queueOf(device, key);
-  const value = yield* device.credits.copy(slot);
+  const value = yield* copySlot(device, slot);
   const descriptor = describe(Command.GET_PAGE, key);
   if ((yield* device.post(queue, descriptor, false)) !== -1) return value;
   const stalled = yield* device.isStalled(queue);
