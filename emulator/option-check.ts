@@ -26,6 +26,10 @@ export function whole(min: number, max = Number.MAX_SAFE_INTEGER): Check {
   };
 }
 
+/** A part of a whole. */
+export const part: Check = (value) =>
+  must(typeof value === 'number' && value >= 0 && value <= 1, 'a number from 0 to 1');
+
 export function oneOf(names: readonly string[]): Check {
   return (value) => must(names.includes(value as string), `one of ${names.join(', ')}`);
 }

@@ -21,7 +21,6 @@
 #include <linux/bitmap.h>
 #include <linux/delay.h>
 #include <linux/mutex.h>
-#include <linux/page-flags.h>
 #include <linux/slab.h>
 #include <linux/swap.h>
 #include <linux/workqueue.h>
@@ -194,16 +193,9 @@ bool tmem_area_has_pool(s32 pool)
 	return false;
 }
 
-/* Whether a put may be taken, now or once the host has room. Any context. */
-bool tmem_area_takes(unsigned int number)
-{
-	return tmem_device_exists() && !READ_ONCE(tmem_image) &&
-	       READ_ONCE(tmem_areas[number].pool) >= 0;
-}
-
 /* As tmem_area_store(). @dev is held. */
-static bool tmem_area_put(struct tmem_device *dev, unsigned int number, pgoff_t offset,
-			  struct page *page)
+static int tmem_area_put(struct tmem_device *dev, unsigned int number, pgoff_t offset,
+			 struct page *page)
 {
 	struct tmem_area *area = &tmem_areas[number];
 	struct tmem_key key;
@@ -213,11 +205,17 @@ static bool tmem_area_put(struct tmem_device *dev, unsigned int number, pgoff_t 
 
 	/* Whatever comes of this put, an older page must not outlive it. */
 	tmem_area_drop(dev, number, offset);
-	/* A huge page comes as its head with one offset: taking it would lose the rest. */
-	if (PageCompound(page) || offset >= READ_ONCE(area->slots) || offset > U32_MAX ||
-	    READ_ONCE(area->pool) < 0 || test_bit(offset, area->pending)) {
+	if (!READ_ONCE(area->slots) || READ_ONCE(area->pool) < 0 || READ_ONCE(tmem_image)) {
+		atomic64_inc(&dev->counters.refused_off);
+		return -ENODEV;
+	}
+	if (offset >= READ_ONCE(area->slots) || offset > U32_MAX) {
 		atomic64_inc(&dev->counters.refused_other);
-		return false;
+		return -EINVAL;
+	}
+	if (test_bit(offset, area->pending)) {
+		atomic64_inc(&dev->counters.refused_pending);
+		return -EAGAIN;
 	}
 	/* Pairs with the drain worker's barrier. */
 	smp_rmb();
@@ -228,31 +226,36 @@ static bool tmem_area_put(struct tmem_device *dev, unsigned int number, pgoff_t 
 			WRITE_ONCE(area->checks[offset], check);
 		/* Whoever sees the page placed sees its check value. */
 		smp_store_release(&area->placed[offset], slot + 1);
-		return true;
+		return 0;
 	}
 	/* The put may still be carried out: its flush follows it in the same queue. */
 	if (ret == -ETIMEDOUT)
 		tmem_area_flush(dev, number, offset);
-	return false;
+	/* No host's answer to a put makes a page ours but 1. */
+	return ret < 0 ? ret : -EIO;
 }
 
 /*
- * Puts a page under its swap offset: page locked, in reclaim; may sleep, allocates nothing. True
- * when we have it; if not, no older copy of it is left either.
+ * Puts a page under its swap offset: page locked, in reclaim; may sleep, allocates nothing. Of a
+ * huge page it is one, with an offset of its own.
+ *
+ * Returns 0 when we have it. If not, no older copy of it is left either: -ENODEV when the area is
+ * off, the device is gone, or the kernel's image is being made; -EINVAL for an offset that no key
+ * has; else as tmem_put_page(), or -EAGAIN while a flush of the offset is still to be posted.
  */
-bool tmem_area_store(unsigned int number, pgoff_t offset, struct page *page)
+int tmem_area_store(unsigned int number, pgoff_t offset, struct page *page)
 {
 	struct tmem_device *dev = tmem_device_get();
-	bool stored = false;
+	int ret = -ENODEV;
 
 	if (dev) {
-		stored = tmem_area_put(dev, number, offset, page);
+		ret = tmem_area_put(dev, number, offset, page);
 	} else {
 		tmem_area_drop(NULL, number, offset);
-		atomic64_inc(&tmem_counters_of(NULL)->refused_other);
+		atomic64_inc(&tmem_counters_of(NULL)->refused_off);
 	}
 	tmem_device_put(dev);
-	return stored;
+	return ret;
 }
 
 /* @dev, which nobody else uses yet, gives each area that is on a pool. May sleep. */
