@@ -3,6 +3,10 @@
  * Frames: what stands in the stream of a link (PROTOCOL.md section 9). The reader takes bytes in
  * pieces of any size and gives whole, undamaged frames out; the rest it skips and counts. Process
  * context; nothing here sleeps but the setting up.
+ *
+ * A broken host may send anything. So the reader's work is bounded by how many bytes have come,
+ * whatever they are: each is checked once, and once more where a frame may lie in what looked like
+ * another's payload; what is moved is paid for by what was taken.
  */
 #include <linux/crc32.h>
 #include <linux/mm.h>
@@ -42,13 +46,21 @@ static void tmem_reader_compact(struct tmem_reader *reader)
 	reader->start = 0;
 }
 
-/* Where the next bytes go, never without room; the caller adds to ->end what it put there. */
+/* Where the next bytes go: half a frame at least. The caller says how many it put there. */
 void *tmem_reader_space(struct tmem_reader *reader, size_t *room)
 {
-	if (reader->start)
+	/* Less than a frame is left, so that there is room until then. */
+	if (reader->start >= TMEM_FRAME_BYTES_MAX / 2)
 		tmem_reader_compact(reader);
 	*room = TMEM_READER_BYTES - reader->end;
 	return reader->bytes + reader->end;
+}
+
+/* So many bytes have come. */
+void tmem_reader_filled(struct tmem_reader *reader, size_t count)
+{
+	reader->end += count;
+	reader->spare = min_t(size_t, reader->spare + count, TMEM_FRAME_BYTES_MAX);
 }
 
 static void tmem_reader_skip(struct tmem_reader *reader, size_t count)
@@ -68,6 +80,17 @@ static bool tmem_is_head(const struct tmem_frame *head)
 	       tmem_crc(0, head, TMEM_HEAD_CRC_BYTES) == le32_to_cpu(head->head_crc);
 }
 
+/* The frame that has just been taken, on a word's boundary. */
+static struct tmem_frame *tmem_reader_aligned(struct tmem_reader *reader, size_t bytes)
+{
+	size_t from = reader->start - bytes;
+	size_t to = round_down(from, sizeof(u32));
+
+	if (to != from)
+		memmove(reader->bytes + to, reader->bytes + from, bytes);
+	return (struct tmem_frame *)(reader->bytes + to);
+}
+
 /* Moves to the next header and copies it; false when none is whole yet. */
 static bool tmem_reader_seek(struct tmem_reader *reader, struct tmem_frame *head)
 {
@@ -84,6 +107,18 @@ static bool tmem_reader_seek(struct tmem_reader *reader, struct tmem_frame *head
 	return false;
 }
 
+/*
+ * Whether a damaged payload is looked through: after a loss, the next frame lies in what looked
+ * like this one's. Where every head claims more than follows, what is there is sent again.
+ */
+static bool tmem_reader_spend(struct tmem_reader *reader, size_t count)
+{
+	if (count > reader->spare)
+		return false;
+	reader->spare -= count;
+	return true;
+}
+
 /* The next whole frame, its payload behind it, until the next call; NULL until more bytes come. */
 struct tmem_frame *tmem_reader_next(struct tmem_reader *reader)
 {
@@ -96,14 +131,11 @@ struct tmem_frame *tmem_reader_next(struct tmem_reader *reader)
 		if (reader->end - reader->start < bytes)
 			return NULL;
 		if (tmem_crc(0, payload, bytes - sizeof(head)) != le32_to_cpu(head.payload_crc)) {
-			/* After a loss, the next frame lies in what looks like a payload. */
-			tmem_reader_skip(reader, 1);
+			tmem_reader_skip(reader, tmem_reader_spend(reader, bytes) ? 1 : bytes);
 			continue;
 		}
-		if (reader->start % sizeof(u64))
-			tmem_reader_compact(reader);
 		reader->start += bytes;
-		return (struct tmem_frame *)(reader->bytes + reader->start - bytes);
+		return tmem_reader_aligned(reader, bytes);
 	}
 	return NULL;
 }

@@ -175,7 +175,8 @@ struct tmem_cleancache_get {
 
 /*
  * Posts a get unless it must miss. Whoever misses unasked has the page flushed, since later gets
- * must miss too. Returns 0, or -EAGAIN with the queue that has no room; -ENOENT for a miss.
+ * must miss too. Returns 0; -EAGAIN with the queue that has no room; -EBUSY when it is about to
+ * have some; -ENOENT for a miss.
  */
 static int tmem_cleancache_ask(struct tmem_device *dev, int number, struct page *page, bool hurry,
 			       struct tmem_cleancache_get *get)
@@ -193,7 +194,8 @@ static int tmem_cleancache_ask(struct tmem_device *dev, int number, struct page 
 		if (tmem_present_maybe(fs->present, &get->key, false) &&
 		    !tmem_pending_has(&get->key, false))
 			ret = tmem_ephemeral_ask(dev, &get->key, page, &get->sequence);
-		if (ret == -EBUSY || ret == -ENODEV || (ret == -EAGAIN && hurry)) {
+		if (ret == -EHOSTDOWN || ret == -ENODEV ||
+		    ((ret == -EAGAIN || ret == -EBUSY) && hurry)) {
 			tmem_cleancache_drop(dev, fs, &get->key, false);
 			ret = -ENOENT;
 		}
@@ -231,8 +233,10 @@ static int tmem_cleancache_get(int number, struct cleancache_filekey file, pgoff
 		ret = tmem_cleancache_ask(dev, number, page, time_after(jiffies, end), &get);
 		if (ret == -EAGAIN)
 			tmem_queue_wait_room(dev, get.queue, timeout);
+		else if (ret == -EBUSY)
+			usleep_range(50, 100);
 		cond_resched();
-	} while (ret == -EAGAIN);
+	} while (ret == -EAGAIN || ret == -EBUSY);
 	if (ret) {
 		atomic64_inc(&dev->counters.ephemeral_unasked);
 		goto out;
@@ -240,8 +244,6 @@ static int tmem_cleancache_get(int number, struct cleancache_filekey file, pgoff
 	ret = tmem_ephemeral_answer(dev, get.queue, get.sequence, page);
 	if (ret == 1)
 		tmem_cleancache_got(number, &get);
-	if (ret == -ETIMEDOUT)
-		queue_work(tmem_cleancache_queue, &tmem_cleancache_work);
 	if (ret == -EIO)
 		tmem_cleancache_invalidate_page(number, file, index);
 out:
@@ -340,10 +342,7 @@ static void tmem_cleancache_mend(struct work_struct *work)
 	while (pause && (dev = tmem_device_get()) != NULL) {
 		bool pending = tmem_cleancache_post_pending(dev);
 
-		/* An answer that is not taken keeps its place, and a pool's end may need it. */
-		if (tmem_ephemeral_reap(dev))
-			pause = 100;
-		else if (tmem_cleancache_remake(dev))
+		if (tmem_cleancache_remake(dev))
 			pause = 1000;
 		else
 			pause = pending;
@@ -379,7 +378,6 @@ void tmem_cleancache_end(void)
 	}
 	spin_unlock_irq(&tmem_filesystem_lock);
 	mutex_unlock(&tmem_filesystem_mutex);
-	tmem_ephemeral_end();
 }
 
 /* A file system is mounted, or was when we registered: may sleep. Its number, or an errno. */

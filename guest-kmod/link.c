@@ -128,6 +128,7 @@ static void tmem_link_transmit(struct tmem_link *link)
 		tmem_out_seal(out, kind, link->dev.guest_epoch);
 		if (link->ops->send(link->port, out))
 			return;
+		cond_resched();
 	}
 }
 
@@ -292,7 +293,7 @@ bool tmem_link_read(struct tmem_link *link)
 
 	if (!tmem_reader_waits(&link->reader))
 		link->begun = jiffies;
-	link->reader.end += count;
+	tmem_reader_filled(&link->reader, count);
 	return count;
 }
 
@@ -309,6 +310,7 @@ static void tmem_link_receive(struct tmem_link *link)
 			link->quiet = TMEM_LINK_QUIET_MIN;
 			tmem_link_take(link, frame);
 		}
+		cond_resched();
 		if (++reads == TMEM_LINK_READS_MAX) {
 			WRITE_ONCE(link->kicked, true);
 			break;

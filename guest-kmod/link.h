@@ -39,7 +39,7 @@ struct tmem_port_ops {
 	struct tmem_out *(*begin)(void *port);
 	/* 0, or a negative errno: the frame is unused again. */
 	int (*send)(void *port, struct tmem_out *out);
-	/* Bytes that have come. */
+	/* Bytes that have come. After a bounded part of the work it kicks instead of going on. */
 	size_t (*receive)(void *port, void *into, size_t room);
 	/* Whether a host is at the other end. */
 	bool (*is_open)(void *port);
@@ -51,6 +51,7 @@ struct tmem_reader {
 	u8 *bytes;	/* two frames */
 	size_t start;	/* of what is not taken yet */
 	size_t end;	/* of what has come */
+	size_t spare;	/* bytes that may be checked once more */
 	bool damaged;	/* bytes were skipped since this was last cleared */
 	u64 skipped;	/* bytes that were in no frame */
 };
@@ -87,6 +88,7 @@ struct tmem_link {
 int tmem_reader_init(struct tmem_reader *reader);
 void tmem_reader_free(struct tmem_reader *reader);
 void *tmem_reader_space(struct tmem_reader *reader, size_t *room);
+void tmem_reader_filled(struct tmem_reader *reader, size_t count);
 struct tmem_frame *tmem_reader_next(struct tmem_reader *reader);
 bool tmem_reader_waits(const struct tmem_reader *reader);
 void tmem_reader_give_up(struct tmem_reader *reader);

@@ -101,6 +101,7 @@ static struct tmem_frame *tmem_link_welcome(struct tmem_link *link, unsigned lon
 			    (!epoch || epoch == link->dev.guest_epoch))
 				return frame;
 		}
+		cond_resched();
 	}
 	return NULL;
 }

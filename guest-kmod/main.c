@@ -192,9 +192,12 @@ static int __init tmem_init(void)
 {
 	int ret;
 
-	ret = tmem_choose_front_ends() ?: tmem_device_init();
+	ret = tmem_choose_front_ends() ?: tmem_histograms_init();
 	if (ret)
 		return ret;
+	ret = tmem_device_init();
+	if (ret)
+		goto no_device;
 	ret = tmem_start_transport();
 	if (ret)
 		goto no_transport;
@@ -214,6 +217,8 @@ no_hypercall:
 	tmem_transport_on->exit();
 no_transport:
 	tmem_device_exit();
+no_device:
+	tmem_histograms_exit();
 	return ret;
 }
 
@@ -225,6 +230,7 @@ static void __exit tmem_exit(void)
 	tmem_unloading = true;
 	tmem_transport_on->exit();
 	tmem_device_exit();
+	tmem_histograms_exit();
 }
 
 module_init(tmem_init);

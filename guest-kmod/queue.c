@@ -4,7 +4,9 @@
  *
  * The shared words are the host's to change at any moment: each is read once into a local, and
  * the local is checked. Our own counters are kept here and only published. Posting works in
- * any context; waiting may sleep.
+ * any context; waiting may sleep. The other side is another machine: barriers towards it are
+ * virt_*, which a kernel without SMP has too. smp_* orders what a link's thread, which plays the
+ * host, and the rest of this kernel do.
  */
 #include <linux/bitmap.h>
 #include <linux/delay.h>
@@ -26,6 +28,12 @@ static u32 tmem_queue_place(const struct tmem_queue *queue, u32 sequence)
 	return sequence & (queue->entries - 1);
 }
 
+/* The last descriptor that was posted in a place. Queue lock held. */
+static u32 tmem_queue_last(const struct tmem_queue *queue, u32 place)
+{
+	return queue->tail - 1 - tmem_queue_place(queue, queue->tail - 1 - place);
+}
+
 int tmem_queues_init(struct tmem_device *dev, void *first, u32 stride, u32 entries)
 {
 	u32 i;
@@ -45,8 +53,9 @@ int tmem_queues_init(struct tmem_device *dev, void *first, u32 stride, u32 entri
 		queue->descriptors = start + sizeof(*queue->control);
 		queue->replies = (void *)(queue->descriptors + entries);
 		queue->busy = bitmap_zalloc(entries, GFP_KERNEL);
+		queue->orphans = bitmap_zalloc(entries, GFP_KERNEL);
 		queue->into = kvcalloc(entries, sizeof(*queue->into), GFP_KERNEL);
-		if (!queue->busy || !queue->into)
+		if (!queue->busy || !queue->orphans || !queue->into)
 			return -ENOMEM;
 		WRITE_ONCE(queue->control->tail, 0);
 		WRITE_ONCE(queue->control->guest_sleep, 0);
@@ -62,6 +71,7 @@ void tmem_queues_free(struct tmem_device *dev)
 		return;
 	for (i = 0; i < dev->queue_count; i++) {
 		bitmap_free(dev->queues[i].busy);
+		bitmap_free(dev->queues[i].orphans);
 		kvfree(dev->queues[i].into);
 	}
 	kfree(dev->queues);
@@ -86,7 +96,7 @@ struct tmem_queue *tmem_queue_of(struct tmem_device *dev, const struct tmem_key 
 static u32 tmem_queue_head(struct tmem_queue *queue)
 {
 	/* Pairs with the host's release: replies are written before the head. */
-	u32 head = le32_to_cpu(smp_load_acquire(&queue->control->head));
+	u32 head = le32_to_cpu(virt_load_acquire(&queue->control->head));
 	u32 tail = READ_ONCE(queue->tail);
 
 	return tail - head <= queue->entries ? head : tail - queue->entries;
@@ -109,7 +119,7 @@ static void tmem_queue_kick(struct tmem_device *dev)
 	u32 rung;
 
 	/* Our tail before their sleep word; see above. */
-	smp_mb();
+	virt_mb();
 	sleep = le32_to_cpu(READ_ONCE(dev->header->host_sleep));
 	if (!(sleep & 1))
 		return;
@@ -118,6 +128,28 @@ static void tmem_queue_kick(struct tmem_device *dev)
 		return;
 	atomic64_inc(&dev->counters.doorbells);
 	dev->transport->ring(dev->transport_data);
+}
+
+/*
+ * Clears an answered place if its get was given up, and keeps the slot that came with the answer.
+ * Queue lock held. Returns 0, or -EBUSY when somebody has yet to read the reply.
+ */
+static int tmem_queue_collect(struct tmem_device *dev, struct tmem_queue *queue, u32 place)
+{
+	struct tmem_reply *from = &queue->replies[place];
+	u32 slot = le32_to_cpu(READ_ONCE(from->slot));
+
+	if (!test_bit(place, queue->orphans))
+		return -EBUSY;
+	__clear_bit(place, queue->orphans);
+	__clear_bit(place, queue->busy);
+	WRITE_ONCE(queue->orphan_count, queue->orphan_count - 1);
+	if (le32_to_cpu(READ_ONCE(from->sequence)) == tmem_queue_last(queue, place) &&
+	    le32_to_cpu(READ_ONCE(from->epoch)) == dev->host_epoch &&
+	    le32_to_cpu(READ_ONCE(from->result)) == 1 && (slot & TMEM_REPLY_SLOT_GRANTED) &&
+	    tmem_credit_claim(dev, slot & ~TMEM_REPLY_SLOT_GRANTED))
+		tmem_credit_return(dev, slot & ~TMEM_REPLY_SLOT_GRANTED);
+	return 0;
 }
 
 /*
@@ -142,7 +174,7 @@ static int tmem_queue_push(struct tmem_device *dev, struct tmem_queue *queue,
 	if (tail - tmem_queue_head(queue) >= queue->entries)
 		ret = -EAGAIN;
 	else if (test_bit(place, queue->busy))
-		ret = -EBUSY;
+		ret = tmem_queue_collect(dev, queue, place);
 	if (ret) {
 		spin_unlock_irqrestore(&queue->lock, flags);
 		return ret;
@@ -159,7 +191,7 @@ static int tmem_queue_push(struct tmem_device *dev, struct tmem_queue *queue,
 		__set_bit(place, queue->busy);
 	WRITE_ONCE(queue->tail, tail + 1);
 	/* The descriptor before the tail that covers it. */
-	smp_store_release(&queue->control->tail, cpu_to_le32(tail + 1));
+	virt_store_release(&queue->control->tail, cpu_to_le32(tail + 1));
 	spin_unlock_irqrestore(&queue->lock, flags);
 	if (sequence)
 		*sequence = tail;
@@ -182,14 +214,13 @@ int tmem_queue_post(struct tmem_device *dev, struct tmem_queue *queue,
 
 /*
  * Posts a get whose answer somebody waits for. With a staged transport its page is copied to @into
- * before the answer is there, unless the wait was abandoned. Otherwise as tmem_queue_post().
+ * before the answer is there, unless the wait was abandoned. Any context. Returns 0; -EAGAIN when
+ * the queue is full; -EBUSY when the next place is about to be free.
  */
 int tmem_queue_post_get(struct tmem_device *dev, struct tmem_queue *queue,
 			const struct tmem_descriptor *descriptor, void *into, u32 *sequence)
 {
-	int ret = tmem_queue_push(dev, queue, descriptor, true, into, sequence);
-
-	return ret == -EBUSY ? -EAGAIN : ret;
+	return tmem_queue_push(dev, queue, descriptor, true, into, sequence);
 }
 
 /*
@@ -267,7 +298,7 @@ static void tmem_queue_arm(struct tmem_queue *queue)
 	WRITE_ONCE(queue->control->guest_sleep, cpu_to_le32(queue->sleep_count));
 	spin_unlock_irqrestore(&queue->lock, flags);
 	/* Our sleep word before the last look at their head. */
-	smp_mb();
+	virt_mb();
 }
 
 static void tmem_queue_count_sleeper(struct tmem_queue *queue, int change)
@@ -365,6 +396,44 @@ void tmem_queue_abandon(struct tmem_queue *queue, u32 sequence)
 	spin_lock_irqsave(&queue->lock, flags);
 	__clear_bit(tmem_queue_place(queue, sequence), queue->busy);
 	spin_unlock_irqrestore(&queue->lock, flags);
+}
+
+/*
+ * Gives up a get. Its answer may give us a slot, which we keep as soon as the place or a credit is
+ * needed. A staged transport's gives none, and the page must not be written any more. Any context.
+ */
+void tmem_queue_orphan(struct tmem_device *dev, struct tmem_queue *queue, u32 sequence)
+{
+	unsigned long flags;
+
+	if (dev->transport->staged) {
+		tmem_queue_abandon(queue, sequence);
+		return;
+	}
+	spin_lock_irqsave(&queue->lock, flags);
+	__set_bit(tmem_queue_place(queue, sequence), queue->orphans);
+	WRITE_ONCE(queue->orphan_count, queue->orphan_count + 1);
+	spin_unlock_irqrestore(&queue->lock, flags);
+}
+
+/* Keeps the slots of all gets that were given up and have been answered since. Any context. */
+void tmem_queues_collect(struct tmem_device *dev)
+{
+	unsigned long flags;
+	u32 place;
+	u32 i;
+
+	for (i = 0; i < dev->queue_count; i++) {
+		struct tmem_queue *queue = &dev->queues[i];
+
+		if (likely(!READ_ONCE(queue->orphan_count)))
+			continue;
+		spin_lock_irqsave(&queue->lock, flags);
+		for_each_set_bit(place, queue->orphans, queue->entries)
+			if (tmem_queue_answered(queue, tmem_queue_last(queue, place)))
+				tmem_queue_collect(dev, queue, place);
+		spin_unlock_irqrestore(&queue->lock, flags);
+	}
 }
 
 /* Whether a put timed out here and the host has not caught up with our tail since. */

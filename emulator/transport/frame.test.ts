@@ -1,6 +1,7 @@
 /** Frames through a stream that is cut, damaged and filled with noise: PROTOCOL.md section 9. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { headsOf } from '../../test/heads.js';
 import { FRAME, FRAME_PAYLOAD_MAX } from '../protocol/layout.js';
 import { FrameReader, FrameWriter } from './frame.js';
 
@@ -107,5 +108,32 @@ describe('frames', () => {
     words[2] = FRAME_PAYLOAD_MAX + 4;
     expect(feed(reader, new Uint8Array(words.buffer))).toEqual([]);
     expect(reader.skippedBytes).toBeGreaterThan(0);
+  });
+
+  it('cost no more than some looks at each byte that comes, whatever comes', () => {
+    const whole = frameOf(1, 1);
+    const streams = {
+      'heads of the largest frame': headsOf(8192),
+      'heads of half of one': headsOf(8192, FRAME_PAYLOAD_MAX / 2),
+      'heads of small frames': headsOf(8192, 64),
+      'first bytes of a magic number': new Uint8Array(200_000).fill(0x54),
+      'magic numbers': new Uint8Array(
+        Uint32Array.from({ length: 50_000 }, () => 0x5246_4d54).buffer,
+      ),
+      'small frames': concat(Array.from({ length: 4000 }, () => whole)),
+      'small frames, none on a word': concat(
+        Array.from({ length: 4000 }, () => [new Uint8Array(1), whole]).flat(),
+      ),
+    };
+    for (const [name, bytes] of Object.entries(streams)) {
+      for (const piece of [bytes.length, 4096, 32, 7]) {
+        const reader = new FrameReader();
+        for (let at = 0; at < bytes.length; at += piece) {
+          feed(reader, bytes.subarray(at, at + piece));
+        }
+        const work = reader.workBytes / bytes.length;
+        expect.soft(work, `${name}, ${piece} bytes at a time`).toBeLessThan(8);
+      }
+    }
   });
 });

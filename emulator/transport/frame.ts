@@ -5,6 +5,10 @@
  * pieces of any size, and gives whole, undamaged frames out; whatever else is in the stream is
  * skipped and counted, so that the next frame is found after any loss. Both reuse their buffers:
  * what they give out holds until their next call.
+ *
+ * Bytes may come from an enemy. So a reader's work is bounded by how many have come, whatever they
+ * are: each is checked once, and once more where a frame may lie in what looked like another's
+ * payload; what is moved is paid for by what was taken.
  */
 import { crc32 } from 'node:zlib';
 import { FRAME, FRAME_MAGIC, FRAME_PAYLOAD_MAX, wordsOf } from '../protocol/layout.js';
@@ -13,6 +17,7 @@ const frame = wordsOf(FRAME);
 const FRAME_BYTES_MAX = FRAME.bytes + FRAME_PAYLOAD_MAX;
 /** What a header's own checksum covers. */
 const HEAD_CRC_BYTES = frame.head_crc * 4;
+const MAGIC_BYTES = new Uint8Array(Uint32Array.of(FRAME_MAGIC).buffer);
 
 export interface Frame {
   readonly kind: number;
@@ -99,24 +104,32 @@ export class FrameWriter {
 export class FrameReader {
   /** Two frames: one that is looked at and one that arrives. */
   readonly #bytes = new Uint8Array(new ArrayBuffer(2 * FRAME_BYTES_MAX));
+  /** The same; it searches faster. */
+  readonly #buffer = Buffer.from(this.#bytes.buffer);
   readonly #view = new DataView(this.#bytes.buffer);
   #start = 0;
   #end = 0;
+  /** Bytes that may be checked once more: as many as have come, and not more than a frame has. */
+  #spare = 0;
   /** Whether bytes were skipped since this was last set to false. */
   damaged = false;
   /** Bytes that were in no frame. */
   skippedBytes = 0;
   /** Runs that looked like a frame and had another checksum. */
   badChecksums = 0;
+  /** Bytes that were looked through, checked or moved: what the stream has cost. */
+  workBytes = 0;
 
-  /** Where the stream's next bytes go; never empty. Say `filled` how many came. */
+  /** Where the stream's next bytes go; half a frame at least. Say `filled` how many came. */
   get space(): Uint8Array {
-    if (this.#start > 0) this.#compact();
+    // Less than a frame is left, so that there is room until then.
+    if (this.#start >= FRAME_BYTES_MAX / 2) this.#compact();
     return this.#bytes.subarray(this.#end);
   }
 
   filled(count: number): void {
     this.#end += count;
+    this.#spare = Math.min(this.#spare + count, FRAME_BYTES_MAX);
   }
 
   /** Forgets what came so far: a new stream begins. */
@@ -127,6 +140,7 @@ export class FrameReader {
   }
 
   #compact(): void {
+    this.workBytes += this.#end - this.#start;
     this.#bytes.copyWithin(0, this.#start, this.#end);
     this.#end -= this.#start;
     this.#start = 0;
@@ -147,6 +161,7 @@ export class FrameReader {
     if (this.#word(frame.magic) !== FRAME_MAGIC) return false;
     const length = this.#word(frame.length);
     if (length > FRAME_PAYLOAD_MAX || length % 4 !== 0) return false;
+    this.workBytes += HEAD_CRC_BYTES;
     return headChecksum(this.#bytes, this.#start) === this.#word(frame.head_crc);
   }
 
@@ -154,10 +169,21 @@ export class FrameReader {
   #seek(): boolean {
     while (this.#end - this.#start >= FRAME.bytes) {
       if (this.#isHead()) return true;
-      const next = this.#bytes.subarray(this.#start + 1, this.#end).indexOf(FRAME_MAGIC & 0xff);
-      this.#skip(next === -1 ? this.#end - this.#start : next + 1);
+      const count = this.#toMagic();
+      this.workBytes += count;
+      this.#skip(count);
     }
     return false;
+  }
+
+  /** Bytes from the start to the next that may begin a header, or to the end. */
+  #toMagic(): number {
+    const rest = this.#buffer.subarray(this.#start + 1, this.#end);
+    const next = rest.indexOf(MAGIC_BYTES);
+    if (next !== -1) return 1 + next;
+    // Of another magic number only the first bytes may have come.
+    const begun = rest.indexOf(MAGIC_BYTES[0]!, rest.length + 1 - MAGIC_BYTES.length);
+    return 1 + (begun === -1 ? rest.length : begun);
   }
 
   /** Whether a frame has begun and is not whole. */
@@ -178,21 +204,34 @@ export class FrameReader {
     while (this.#seek()) {
       const length = this.#word(frame.length);
       if (this.#end - this.#start < FRAME.bytes + length) return undefined;
+      this.workBytes += length;
       const expected = this.#word(frame.payload_crc);
-      if (payloadChecksum(this.#bytes, this.#start, length) !== expected) {
-        // After a loss, the next frame lies inside of what looked like this one's payload.
-        this.badChecksums += 1;
-        this.#skip(1);
-        continue;
-      }
-      return this.#take(length);
+      if (payloadChecksum(this.#bytes, this.#start, length) === expected) return this.#take(length);
+      this.badChecksums += 1;
+      this.#skip(this.#spend(length) ? 1 : FRAME.bytes + length);
     }
     return undefined;
   }
 
+  /**
+   * Whether a damaged payload is looked through: after a loss, the next frame lies inside of what
+   * looked like this one's. Where every head claims more than follows, what is there is sent again.
+   */
+  #spend(length: number): boolean {
+    if (length > this.#spare) return false;
+    this.#spare -= length;
+    return true;
+  }
+
   #take(length: number): Frame {
-    if (this.#start % 4 !== 0) this.#compact();
-    const at = this.#start + FRAME.bytes;
+    const end = this.#start + FRAME.bytes + length;
+    const aligned = this.#start - (this.#start % 4);
+    if (aligned !== this.#start) {
+      this.workBytes += end - this.#start;
+      this.#bytes.copyWithin(aligned, this.#start, end);
+      this.#start = aligned;
+    }
+    const at = aligned + FRAME.bytes;
     const found = {
       kind: this.#word(frame.kind),
       epoch: this.#word(frame.epoch),
@@ -200,7 +239,7 @@ export class FrameReader {
       status: this.#word(frame.status),
       payload: this.#bytes.subarray(at, at + length),
     };
-    this.#start = at + length;
+    this.#start = end;
     return found;
   }
 }

@@ -5,6 +5,7 @@
 import { bootGuest, runStorm, troubleIn } from 'qemu-tmem';
 import { expect, it } from 'vitest';
 import { DamagingProxy } from './damaging-proxy.js';
+import { HeadsProxy } from './heads-proxy.js';
 
 const STORM_MS_MAX = 240_000;
 const SERIAL = { memoryMib: 128, accel: 'tcg', store: { transport: 'virtio-serial' } } as const;
@@ -41,6 +42,27 @@ it('loses nothing when bytes are turned, cut out and put in on their way', async
   expect(report.gets).toBeGreaterThan(1_000);
   expect(proxy?.accidents).toBeGreaterThan(100);
   expect(report.host?.streamBytesSkipped).toBeGreaterThan(100_000);
+});
+
+it('is not held up by heads of frames that claim what does not follow', async () => {
+  let proxy: HeadsProxy | undefined;
+  await using guest = await bootGuest({
+    ...SERIAL,
+    cpus: 1,
+    between: async (storeSocket) => {
+      proxy = await HeadsProxy.listen(storeSocket);
+      return proxy;
+    },
+  });
+  // A stall of two seconds is in the log.
+  await guest.sh('echo 1 > /proc/sys/kernel/watchdog_thresh');
+  await proxy!.attack(65_536);
+  const extra = ['--pageout'];
+  const report = await runStorm(guest, { mib: 6, passes: 1, extra, timeoutMs: STORM_MS_MAX });
+  expect(report.problems).toEqual([]);
+  expect(report.puts).toBeGreaterThan(1_000);
+  expect(report.gets).toBeGreaterThan(1_000);
+  expect(troubleIn(await guest.dmesg())).toEqual([]);
 });
 
 it('is an ordinary disk too, unloads cleanly, and comes back as a new life', async () => {

@@ -155,10 +155,18 @@ export class LinkGenerator {
         // Not even a count for each queue.
         return { ...plainFrame, kind: random.pick([3, 5]), grow: -1 };
       case 11:
-        return { do: 'head', length: random.pick([0, 4, 3, 65_537, 65_540, -4, 0x7fff_fffc]) };
+        return this.#heads();
       default:
         return { do: 'noise', bytes: this.#noise() };
     }
+  }
+
+  /** Of a length that cannot be, or many that claim the same bytes, or what follows each. */
+  #heads(): LinkStep {
+    const random = this.#random;
+    if (random.oneIn(2)) return { do: 'head', length: random.pick([0, 4, 3, 65_540, -4, 1 << 30]) };
+    const length = random.pick([64, 2048, 65_536]);
+    return { do: 'head', length, count: 1 + random.below(length / 16) };
   }
 
   /** More than its credits, or more than a queue has places for, in frames one after the other. */

@@ -56,8 +56,8 @@ export type LinkStep =
     }
   | { readonly do: 'hello'; readonly epoch: number; readonly version: number }
   | { readonly do: 'noise'; readonly bytes: readonly number[] }
-  /** A frame's header, with a right checksum and no frame behind it. */
-  | { readonly do: 'head'; readonly length: number }
+  /** Frames' headers, one if nothing is said, with right checksums and no frame behind them. */
+  | { readonly do: 'head'; readonly length: number; readonly count?: number }
   /** The host takes in what has come, serves and sends. `lose`: that does not arrive. */
   | { readonly do: 'serve'; readonly lose: boolean }
   /** A frame has begun, and time passes. */
@@ -101,7 +101,7 @@ export class LinkHalfHonestGuest {
       case 'noise':
         return Uint8Array.from(step.bytes);
       case 'head':
-        return this.#head(step.length);
+        return this.#heads(step.length, step.count ?? 1);
       case 'frame':
         return this.#frame(step);
       default:
@@ -116,12 +116,12 @@ export class LinkHalfHonestGuest {
     return this.#writer.finish({ kind: FrameKind.HELLO, epoch });
   }
 
-  #head(length: number): Uint8Array {
+  #heads(length: number, count: number): Uint8Array {
     const bytes = this.#writer.finish({ kind: FrameKind.OPERATIONS, epoch: this.epoch }).slice();
     const words = new Int32Array(bytes.buffer);
     words[frameWords.length] = length;
     words[frameWords.head_crc] = crc32(bytes.subarray(0, 4 * frameWords.head_crc));
-    return bytes;
+    return Buffer.concat(new Array<Uint8Array>(count).fill(bytes));
   }
 
   #begin(epoch: number): void {

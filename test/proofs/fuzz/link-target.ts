@@ -37,6 +37,8 @@ const NEIGHBOUR_EVERY = 16;
 const AUDIT_EVERY = 128;
 /** Frames that the host may send in one call: all replies there can be, in pages, and some more. */
 const FRAMES_MAX = 64;
+/** What the host may do for each byte that it reads: look through it, check it, move it. */
+const WORK_MAX = 8;
 /** Bytes that may wait before the host looks at them. */
 const WAITING_MAX = 2 ** 17;
 
@@ -63,6 +65,7 @@ export class LinkTarget {
   #unsettled = false;
   #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
+  #receivedBytes = 0;
   #hostEpoch = 1;
   #serves = 0;
 
@@ -182,8 +185,14 @@ export class LinkTarget {
         host.receive();
       }
     }
+    this.#receivedBytes += this.#waitingBytes;
     this.#waiting = [];
     this.#waitingBytes = 0;
+    const { workBytes } = host.reader;
+    this.#check(
+      workBytes <= WORK_MAX * this.#receivedBytes,
+      () => `${workBytes} bytes of work for ${this.#receivedBytes} that came`,
+    );
     const told = this.faults.length - faults;
     this.#check(told <= 1 && !(wasFaulted && told > 0), () => `${told} faults for one guest`);
     if (this.#exact && !wasFaulted && this.#isServed) this.#compareTaken(told === 1);

@@ -192,8 +192,13 @@ const FRAMES: readonly Bug[] = [
   ],
   [
     'a damaged payload is taken',
-    'if (payloadChecksum(this.#bytes, this.#start, length) !== expected) {',
-    'if (false) {',
+    'payloadChecksum(this.#bytes, this.#start, length) === expected',
+    'true',
+  ],
+  [
+    'a damaged payload is looked through however much of it there is',
+    'this.#spend(length) ? 1 : FRAME.bytes + length',
+    '1',
   ],
 ];
 
