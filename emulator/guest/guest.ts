@@ -493,12 +493,22 @@ export class Guest implements AsyncDisposable {
     const ended = (await this.exec(LIFE_COMMAND, { timeoutMs: this.#bootTimeoutMs })).stdout;
     const deadline = performance.now() + this.#bootTimeoutMs;
     await this.qmp.execute('set-action', { reboot: 'reset' });
+    using resets = this.qmp.listen('RESET');
     if (command === undefined) await this.qmp.execute('system_reset');
     else this.#agent.spawn(command);
+    // Who was asked before a reset need not be waited for. (A kexec is none.)
+    let reset: Promise<undefined> | undefined = resets.next().then(
+      () => {
+        reset = undefined;
+        return undefined;
+      },
+      () => new Promise(() => {}),
+    );
     let patienceMs = LIFE_MS;
     for (;;) {
       const leftMs = Math.ceil(deadline - performance.now());
-      const life = await this.#life(Math.min(patienceMs, Math.max(leftMs, LIFE_LOOK_MS)));
+      const asked = this.#life(Math.min(patienceMs, Math.max(leftMs, LIFE_LOOK_MS)));
+      const life = await (reset === undefined ? asked : Promise.race([asked, reset]));
       if (life !== undefined && life !== ended) break;
       if (leftMs <= 0) throw this.#noOtherLife();
       if (life === ended) await delay(LIFE_LOOK_MS);

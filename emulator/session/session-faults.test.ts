@@ -333,8 +333,9 @@ function countingLoopback() {
   }) as typeof Atomics.load);
   vi.spyOn(Atomics, 'store').mockImplementation(((words: Int32Array, word: number, value: number) =>
     store(unwrap(words), word, value)) as typeof Atomics.store);
+  const giveBackSlots = (firstPage: number): void => region.giveBackSlots(firstPage);
   const session = new Session({
-    region: Object.create(region, { words: { value: counted } }) as SharedRegion,
+    region: { words: counted, giveBackSlots } as unknown as SharedRegion,
     geometry,
     client: new TmemClient({ slotCount: geometry.slotCount }),
     hostEpoch: 1,

@@ -48,7 +48,9 @@ export class Watch implements Disposable {
     this.reads = new Uint16Array(plainReads ? region.words.length : 0);
     const { memory } = region;
     const scrub = (): void => region.scrub();
-    this.region = { words: this.#words, memory, scrub } as unknown as SharedRegion;
+    const giveBackSlots = (firstPage: number): void => region.giveBackSlots(firstPage);
+    const watched = { words: this.#words, memory, scrub, giveBackSlots };
+    this.region = watched as unknown as SharedRegion;
     this.#install();
   }
 
