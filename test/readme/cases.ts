@@ -21,7 +21,7 @@ export const CASES: readonly { readonly command: RegExp; readonly where: Where }
   { command: /^npx tmem serve --socket \/tmp\/tmem.sock$/, where: 'fast' },
   { command: /^make -C guest-kmod KDIR=\/path\/to\/kernel\/build$/, where: 'fast' },
   { command: /^npx tmem run --dry-run --files hand /, where: 'fast' },
-  { command: /^npx tmem serve --socket hand\/store.sock &$/, where: 'fast' },
+  { command: /^npx tmem serve --socket hand\/store.sock$/, where: 'fast' },
   { command: /^sh hand.sh$/, where: 'fast' },
   { command: /^npx tmem run --gdb 1234 /, where: 'fast' },
 ];
