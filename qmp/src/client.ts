@@ -5,7 +5,7 @@
 // socket; close() or a lost connection destroys it.
 
 import type * as net from 'node:net';
-import { CallTable, IN_FLIGHT_LIMIT_OOB } from './calls.js';
+import { CallTable, type CallWriter, IN_FLIGHT_LIMIT_OOB } from './calls.js';
 import {
   QmpArgumentError,
   QmpBadReplyError,
@@ -21,7 +21,13 @@ import { LineSplitter } from './framing.js';
 import type { Qemu72Schema } from './generated/qemu-7.2.js';
 import { parse, stringify } from './json.js';
 import { classify, type Greeting, type QmpEventMessage } from './messages.js';
-import { type ConnectOptions, type ExecuteOptions, type Settings, settingsOf } from './options.js';
+import {
+  type ConnectOptions,
+  type ExecuteOptions,
+  type Settings,
+  settingsOf,
+  type Trace,
+} from './options.js';
 import type {
   CommandName,
   CommandParameters,
@@ -52,6 +58,7 @@ export class QmpClient<S extends QmpSchema = Qemu72Schema> implements AsyncDispo
   readonly #calls: CallTable;
   readonly #hub = new EventHub();
   readonly #settings: Settings;
+  readonly #trace: Trace | undefined;
   readonly #onLine = (line: string): void => this.#takeLine(line);
   readonly #ended: Promise<void>;
   #greeting: Greeting | undefined;
@@ -60,14 +67,27 @@ export class QmpClient<S extends QmpSchema = Qemu72Schema> implements AsyncDispo
   #failure: QmpError | undefined;
   #closing = false;
 
-  private constructor(socket: net.Socket, address: string, settings: Settings) {
+  private constructor(
+    socket: net.Socket,
+    address: string,
+    settings: Settings,
+    trace: Trace | undefined,
+  ) {
     this.#socket = socket;
     this.address = address;
     this.#settings = settings;
+    this.#trace = trace;
     this.#splitter = new LineSplitter(settings.lineLimit);
-    const writer = {
-      write: (line: string) => void socket.write(line),
-      writeWithFds: sendFds.bind(undefined, socket),
+    const send = sendFds.bind(undefined, socket);
+    const writer: CallWriter = {
+      write: (line) => {
+        trace?.('>', line);
+        socket.write(line);
+      },
+      writeWithFds: (line, fds, done) => {
+        trace?.('>', line);
+        send(line, fds, done);
+      },
     };
     this.#calls = new CallTable(writer, settings);
     this.#ended = new Promise((resolve) => socket.once('close', () => resolve()));
@@ -94,7 +114,7 @@ export class QmpClient<S extends QmpSchema = Qemu72Schema> implements AsyncDispo
       signal: options.signal,
     });
     const socket = await openSocket(address, limits());
-    const client = new QmpClient<S>(socket, describeAddress(address), settings);
+    const client = new QmpClient<S>(socket, describeAddress(address), settings, options.trace);
     try {
       await client.#takeGreeting(limits());
       await client.#negotiate(limits());
@@ -297,6 +317,7 @@ export class QmpClient<S extends QmpSchema = Qemu72Schema> implements AsyncDispo
 
   #takeLine(line: string): void {
     if (this.#failure || line === '' || line === '\r') return;
+    this.#trace?.('<', line);
     let value: unknown;
     try {
       value = parse(line, this.#settings.bigints);
