@@ -3,6 +3,7 @@
  * the host end of the guest agent. Nothing here starts QEMU; callers own what the functions return
  * paths to.
  */
+export { checkMirror } from './apt.js';
 export type { ImagesErrorCode } from './errors.js';
 export { ImagesError } from './errors.js';
 export type { ConnectOptions, ExecOptions, ExecResult, GuestHello } from './guest/agent.js';
@@ -18,6 +19,7 @@ export { kernelCatalogue } from './kernels/catalogue.js';
 export type { EnsureKernelOptions, Kernel, UserKernel } from './kernels/kernel.js';
 export { ensureKernel, isCached } from './kernels/kernel.js';
 export { bootImage } from './kernels/vmlinux.js';
+export { printable, printableJson } from './printable.js';
 export type { Progress } from './progress.js';
 export type { GuestTools } from './tools.js';
 export { buildGuestTools } from './tools.js';

@@ -1,7 +1,7 @@
-// A log file that somebody else can fill: what a guest writes to its console, what QEMU prints. What
-// always holds: the file has the first HEAD_BYTES and at least the last TAIL_BYTES of what came, in
-// order, with one line between them that says how much was left out; it is never longer than both,
-// that line and another TAIL_BYTES. A disk that is full ends the log, never the process.
+// A log file that somebody else can fill: what a guest writes to its console, what QEMU prints.
+// What always holds: the file has the first HEAD_BYTES and at least the last TAIL_BYTES of what
+// came, in order, with one line between them that says how much was left out; it is never longer
+// than both, that line and another TAIL_BYTES. A disk that is full ends the log, never the process.
 
 import * as fs from 'node:fs';
 
