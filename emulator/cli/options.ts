@@ -2,12 +2,14 @@
  * The options that several commands share, and how their texts become numbers.
  */
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { checkMirror } from '../../images/index.js';
 import { TmemError } from '../errors.js';
 import type { FrontEndChoice } from '../guest/front-end.js';
 import type { GuestOptions } from '../guest/guest.js';
 import { SWAP_KINDS, type SwapKind } from '../guest/swap.js';
 import { parsePolicy } from '../policy/put-policy.js';
 import { TRANSPORTS, type Transport } from '../transport/transports.js';
+import { consoleWriter } from './console.js';
 
 /** A whole number from `min` to `max`. */
 export function integer(min: number, max: number): (text: string) => number {
@@ -30,6 +32,15 @@ export function size(text: string): number {
 function policy(text: string): string {
   try {
     parsePolicy(text);
+    return text;
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
+}
+
+function mirror(text: string): string {
+  try {
+    checkMirror(text);
     return text;
   } catch (error) {
     throw new InvalidArgumentError((error as Error).message);
@@ -59,6 +70,8 @@ interface GuestFlags {
   append?: string[];
   moduleParam?: string[];
   bootTimeout: number;
+  console?: true;
+  keep?: string;
   mirror?: string;
 }
 
@@ -107,7 +120,9 @@ function addGuestOptions(command: Command, mem: number): Command {
     .option('--append <word>', 'a word for the kernel command line', collect(text))
     .option('--module-param <name=value>', 'a parameter of the tmem module', collect(text))
     .option('--boot-timeout <s>', 'seconds until the guest must answer', integer(1, 3600), 60)
-    .option('--mirror <url>', 'Debian mirror (default: the one this machine uses)');
+    .option('--console', "the guest's console on stderr, as it comes")
+    .option('--keep <dir>', 'where the logs of a guest that fails are kept (default: the cache)')
+    .option('--mirror <url>', 'Debian mirror (default: the one this machine uses)', mirror);
 }
 
 /** Options that say how the store behaves. */
@@ -185,6 +200,8 @@ export function guestOptions(flags: BootFlags): GuestOptions {
       : { swapDisksMib: flags.swapSize.map((bytes) => Math.ceil(bytes / 2 ** 20)) }),
     ...(flags.dataSize === undefined ? {} : { dataMib: Math.ceil(flags.dataSize / 2 ** 20) }),
     ...(flags.diskDir === undefined ? {} : { diskDir: flags.diskDir }),
+    ...(flags.console === undefined ? {} : { onConsole: consoleWriter(process.stderr) }),
+    ...(flags.keep === undefined ? {} : { keepDir: flags.keep }),
     ...(flags.mirror === undefined ? {} : { mirror: flags.mirror }),
   };
 }

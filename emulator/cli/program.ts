@@ -11,13 +11,13 @@ import { addQmpCommand } from './commands/qmp.js';
 import { addRunCommand } from './commands/run.js';
 import { addServeCommand } from './commands/serve.js';
 import { addStormCommand } from './commands/storm.js';
-import { type Runner, runCommand } from './context.js';
+import { type Body, type JsonFlags, type Runner, runCommand } from './context.js';
 
 /** Runs the command line. @returns its exit code */
 export async function runProgram(): Promise<number> {
   let outcome: Promise<number> = Promise.resolve(ExitCode.OK);
-  const run: Runner = (body) => {
-    outcome = runCommand(body);
+  const run: Runner = (first: Body | JsonFlags, body?: Body) => {
+    outcome = typeof first === 'function' ? runCommand(first) : runCommand(body!, first);
   };
   const program = new Command('tmem')
     .description(

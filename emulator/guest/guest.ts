@@ -9,14 +9,14 @@ import { truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Machine, type QmpClient } from '@qemu-tmem/qmp';
-import {
-  type ExecOptions,
-  type ExecResult,
+import type {
+  ExecOptions,
+  ExecResult,
   GuestAgent,
-  type GuestProcess,
-  type Kernel,
-  type Progress,
-  type UserKernel,
+  GuestProcess,
+  Kernel,
+  Progress,
+  UserKernel,
 } from '../../images/index.js';
 import { codeOf, TmemError } from '../errors.js';
 import { Lifetime } from '../lifetime.js';
@@ -24,12 +24,15 @@ import { DEFAULT_QUEUE_COUNT, TmemServer, type TmemServerOptions } from '../sess
 import type { StoreAddress } from '../transport/transports.js';
 import { type Accelerator, type AcceleratorChoice, chooseAccelerator } from './accelerator.js';
 import { makeAssets } from './assets.js';
+import { BOOT_MS_DEFAULT, connectAgent } from './connect.js';
 import { COUNTERS_COMMAND, type GuestCounters, readCounters } from './counters.js';
 import { DATA_MODULES, makeDataDisk, mountCommand } from './data-disk.js';
+import { type FailurePlace, failure, failurePlace, keepFailure, vanished } from './failure.js';
 import { chooseFrontEnds, type FrontEnd, type FrontEndChoice, hookArguments } from './front-end.js';
 import { type GuestMachineOptions, guestCommand, guestMachineSpec } from './machine.js';
 import { defaultCacheDir, RunDir } from './paths.js';
 import { SWAP_MODULES, type SwapKind, type SwapPlan, swapCommands } from './swap.js';
+import { outOfTime } from './watched.js';
 
 export interface GuestOptions {
   /**
@@ -70,6 +73,13 @@ export interface GuestOptions {
   readonly kernelArguments?: readonly string[];
   readonly cacheDir?: string;
   readonly mirror?: string;
+  /**
+   * Where the logs of a guest that fails are kept, each in a folder of its own; default `failures` in
+   * the cache, which keeps the newest.
+   */
+  readonly keepDir?: string;
+  /** Is given what the guest writes to its console, as it comes. Its bytes are the guest's. */
+  readonly onConsole?: (chunk: Buffer) => void;
   /** Until the agent answers, milliseconds; default 60 000. */
   readonly bootTimeoutMs?: number;
   readonly progress?: Progress;
@@ -89,14 +99,9 @@ export interface BootSeconds {
 }
 
 const DEFAULT_KERNEL = 'debian-6.1';
-const DEFAULT_BOOT_MS = 60_000;
 const SETUP_MS_MAX = 60_000;
 const COUNTERS_MS_MAX = 60_000;
 const DEFAULT_SWAP_DISKS_MIB: readonly number[] = [1024];
-const CONSOLE_LINES = 20;
-/** A panic's reason stands above its registers and call trace. */
-const PANIC_LINES = 200;
-const VANISH_MS_MAX = 2000;
 /** For a guest that is alive to say which life it is in, and between two questions. */
 const LIFE_MS_MAX = 2000;
 const LIFE_LOOK_MS = 50;
@@ -107,6 +112,7 @@ interface Plan {
   readonly kernel: Kernel;
   readonly machine: GuestMachineOptions;
   readonly swap: SwapPlan;
+  readonly failures: FailurePlace;
 }
 
 function makeDisks(directory: string, sizesMib: readonly number[]): string[] {
@@ -163,7 +169,8 @@ async function plan(options: GuestOptions, lifetime: Lifetime): Promise<Plan> {
     transport: options.store?.transport ?? 'ivshmem',
     moduleParameters: options.moduleParameters ?? [],
   };
-  return { runDir, kernel: assets.kernel, machine, swap };
+  const failures = failurePlace(options.keepDir, options.cacheDir ?? defaultCacheDir());
+  return { runDir, kernel: assets.kernel, machine, swap, failures };
 }
 
 /** Where the store listens for the guest's QEMU; undefined for a guest that has no store. */
@@ -212,8 +219,9 @@ async function addressFor(
 
 /**
  * Boots a guest and sets its swap up.
- * @throws TmemError (GUEST_BOOT_TIMEOUT, GUEST_VANISHED, GUEST_SETUP_FAILED, ACCEL_UNAVAILABLE,
- *   RUN_DIR_UNUSABLE), ImagesError, MachineLaunchError, the server's errors, or the signal's reason
+ * @throws TmemError (GUEST_BOOT_FAILED, GUEST_BOOT_TIMEOUT, GUEST_PANICKED, GUEST_VANISHED,
+ *   GUEST_HUNG, GUEST_SETUP_FAILED, ACCEL_UNAVAILABLE, RUN_DIR_UNUSABLE), ImagesError,
+ *   MachineLaunchError, the server's errors, or the signal's reason
  */
 export async function bootGuest(options: GuestOptions = {}): Promise<Guest> {
   const lifetime = new Lifetime();
@@ -228,23 +236,26 @@ export async function bootGuest(options: GuestOptions = {}): Promise<Guest> {
     options.progress?.(
       `booting Linux ${planned.kernel.release} under ${machineOptions.accelerator}`,
     );
-    const machine = lifetime.use(await Machine.launch(guestMachineSpec(machineOptions)));
-    const agent = lifetime.use(await connectAgent(machine, machineOptions, options));
+    const { onConsole } = options;
+    const hearing = onConsole === undefined ? {} : { onConsole };
+    const machine = lifetime.use(await Machine.launch(guestMachineSpec(machineOptions), hearing));
+    const where = { agentSocket: machineOptions.agentSocket, failures: planned.failures };
+    const agent = lifetime.use(await connectAgent(machine, where, options));
     const booted = performance.now();
     const guest = new Guest({
       lifetime,
       machine,
       machineOptions,
+      failures: planned.failures,
       agent,
       kernel: planned.kernel,
       frontEnds: planned.swap.kind === 'tmem' ? planned.swap.frontEnds : ['none'],
       store,
-      bootTimeoutMs: options.bootTimeoutMs ?? DEFAULT_BOOT_MS,
+      bootTimeoutMs: options.bootTimeoutMs ?? BOOT_MS_DEFAULT,
     });
-    const signal = options.signal === undefined ? {} : { signal: options.signal };
-    await guest.sh(swapCommands(planned.swap), { timeoutMs: SETUP_MS_MAX, ...signal });
+    await setUp(guest, swapCommands(planned.swap), options.signal);
     if (options.dataMib !== undefined) {
-      await guest.sh(mountCommand(planned.swap.disks), { timeoutMs: SETUP_MS_MAX, ...signal });
+      await setUp(guest, mountCommand(planned.swap.disks), options.signal);
     }
     const seconds = {
       prepare: (prepared - clock) / 1000,
@@ -260,50 +271,24 @@ export async function bootGuest(options: GuestOptions = {}): Promise<Guest> {
   }
 }
 
-async function connectAgent(
-  machine: Machine,
-  where: GuestMachineOptions,
-  options: Pick<GuestOptions, 'bootTimeoutMs' | 'signal'>,
-): Promise<GuestAgent> {
-  const timeoutMs = options.bootTimeoutMs ?? DEFAULT_BOOT_MS;
-  const gone = new AbortController();
-  machine.wait({ timeoutMs }).then(
-    () => gone.abort(),
-    () => {},
-  );
-  const signals = [gone.signal, ...(options.signal === undefined ? [] : [options.signal])];
+/** A module that does not come back from its loading is a finding, too. */
+async function setUp(guest: Guest, command: string, signal?: AbortSignal): Promise<void> {
   try {
-    const signal = AbortSignal.any(signals);
-    return await GuestAgent.connect({ path: where.agentSocket, timeoutMs, signal });
-  } catch (cause) {
-    options.signal?.throwIfAborted();
-    if (codeOf(cause) !== 'AGENT_CONNECT_FAILED') throw await vanished(machine, cause);
-    throw new TmemError(
-      'GUEST_BOOT_TIMEOUT',
-      `the guest did not come up within ${timeoutMs / 1000} s; give --boot-timeout more, or see what ` +
-        `its console says:\n${machine.consoleTail(CONSOLE_LINES)}`,
-      cause,
-    );
+    await guest.sh(command, {
+      timeoutMs: SETUP_MS_MAX,
+      ...(signal === undefined ? {} : { signal }),
+    });
+  } catch (error) {
+    if (codeOf(error) !== 'AGENT_TIMEOUT') throw error;
+    throw await outOfTime(guest, `the guest was not set up within ${SETUP_MS_MAX / 1000} s`);
   }
-}
-
-/** What became of a guest whose agent went away. */
-async function vanished(machine: Machine, cause: unknown): Promise<TmemError> {
-  // QEMU closes the agent's socket a moment before it is gone and its console is whole.
-  await machine.wait({ timeoutMs: VANISH_MS_MAX }).catch(() => {});
-  const panic = /Kernel panic - not syncing.*/.exec(machine.consoleTail(PANIC_LINES))?.[0];
-  const what = panic === undefined ? 'the guest is gone' : `the guest panicked: ${panic}`;
-  const console = machine.consoleTail(CONSOLE_LINES) || '(nothing)';
-  const log = machine.logTail(CONSOLE_LINES);
-  const qemu = log === '' ? '' : `\nQEMU said:\n${log}`;
-  const message = `${what}; its console's last lines:\n${console}${qemu}`;
-  return new TmemError('GUEST_VANISHED', message, cause);
 }
 
 interface GuestParts {
   readonly lifetime: Lifetime;
   readonly machine: Machine;
   readonly machineOptions: GuestMachineOptions;
+  readonly failures: FailurePlace;
   readonly agent: GuestAgent;
   readonly kernel: Kernel;
   readonly frontEnds: readonly FrontEnd[];
@@ -319,6 +304,8 @@ export class Guest implements AsyncDisposable {
   /** The server that holds the guest's pages; undefined where swap is a disk or zram. */
   readonly store: TmemServer | undefined;
   readonly accelerator: Accelerator;
+  /** Where its logs are kept should it fail. */
+  readonly failures: FailurePlace;
   bootSeconds: BootSeconds = { prepare: 0, boot: 0, swap: 0 };
   readonly #lifetime: Lifetime;
   readonly #machineOptions: GuestMachineOptions;
@@ -332,6 +319,7 @@ export class Guest implements AsyncDisposable {
     this.#agent = parts.agent;
     this.store = parts.store;
     this.accelerator = parts.machineOptions.accelerator;
+    this.failures = parts.failures;
     this.#lifetime = parts.lifetime;
     this.#machineOptions = parts.machineOptions;
     this.#bootTimeoutMs = parts.bootTimeoutMs;
@@ -362,26 +350,33 @@ export class Guest implements AsyncDisposable {
 
   /**
    * Runs a command with the guest's /bin/sh and waits for its end. A code other than 0 is no error.
-   * @throws TmemError (GUEST_VANISHED) when the guest goes meanwhile; ImagesError (AGENT_TIMEOUT,
-   * ...)
+   * @throws TmemError (GUEST_PANICKED, GUEST_VANISHED) when the guest goes meanwhile; ImagesError
+   * (AGENT_TIMEOUT, ...)
    */
   async exec(command: string, options?: ExecOptions): Promise<ExecResult> {
     try {
       return await this.agent.exec(command, options);
     } catch (error) {
       if (codeOf(error) !== 'AGENT_GONE') throw error;
-      throw await vanished(this.machine, error);
+      throw await this.gone(error);
     }
+  }
+
+  /** What became of the guest when its agent went away. */
+  gone(cause: unknown): Promise<TmemError> {
+    return vanished(this.machine, this.failures, true, cause);
   }
 
   /** Runs a command that must succeed, and gives its standard output. */
   async sh(command: string, options?: ExecOptions): Promise<string> {
     const result = await this.exec(command, options);
     if (result.code === 0) return result.stdout;
-    throw new TmemError(
+    const log = await this.dmesg();
+    throw failure(
       'GUEST_SETUP_FAILED',
       `a command failed in the guest (exit ${result.code}): ${command}\n${result.stderr}` +
-        `its kernel log ends:\n${(await this.dmesg()).split('\n').slice(-8).join('\n')}`,
+        `its kernel log ends:\n${log.split('\n').slice(-8).join('\n')}`,
+      keepFailure(this.machine, this.failures, { 'dmesg.log': log }),
     );
   }
 
@@ -404,7 +399,7 @@ export class Guest implements AsyncDisposable {
   /**
    * Ends this life of the guest's, by the machine's reset button or by a command that has the kernel
    * begin again, and waits for the next one's agent. Nothing is set up in it: no module, no swap.
-   * @throws TmemError (GUEST_BOOT_TIMEOUT, GUEST_VANISHED)
+   * @throws TmemError (GUEST_BOOT_TIMEOUT, GUEST_BOOT_FAILED)
    */
   async beginAgain(command?: string): Promise<void> {
     const ended = await this.#life();
@@ -423,7 +418,8 @@ export class Guest implements AsyncDisposable {
       }
       // The next life's agent answers nobody who has not greeted it.
       await this.#agent.close();
-      this.#agent = await connectAgent(this.machine, this.#machineOptions, { bootTimeoutMs });
+      const where = { agentSocket: this.#machineOptions.agentSocket, failures: this.failures };
+      this.#agent = await connectAgent(this.machine, where, { bootTimeoutMs });
     }
     // From here on a panic ends the machine again.
     await this.qmp.execute('set-action', { reboot: 'shutdown' });

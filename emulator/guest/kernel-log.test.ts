@@ -306,10 +306,24 @@ describe('a console', () => {
     const console = `boot\r\nmore\n${NULL_POINTER}\n${panic}\n\x1b[2Jend`;
     const shown = fromTrouble(console, 100);
     expect(shown).toBe(`${NULL_POINTER}\n${panic}\n\\x1b[2Jend`);
-    expect(fromTrouble(console, 2)?.split('\n')).toEqual([
-      ...NULL_POINTER.split('\n').slice(0, 2),
-      '(11 more lines)',
-    ]);
     expect(fromTrouble('boot\nmore\n', 100)).toBeUndefined();
+  });
+
+  it('that says much is shown with the first trouble and the last', () => {
+    const panic = ['Kernel panic - not syncing: x', 'CPU: 0 PID: 1', 'Call Trace:', ' a+0x1/0x2'];
+    const chatter = Array.from({ length: 50 }, (_, at) => `line ${at}`);
+    const console = ['boot', ...WARNING.split('\n'), ...chatter, ...panic, ...chatter].join('\n');
+    expect(fromTrouble(console, 8)?.split('\n')).toEqual([
+      ...WARNING.split('\n').slice(0, 4),
+      '(57 more lines)',
+      ...panic,
+      '(50 more lines)',
+    ]);
+    // Where the last is in the first half, all goes on from there.
+    expect(fromTrouble(['boot', ...panic, ...chatter].join('\n'), 10)?.split('\n')).toEqual([
+      ...panic,
+      ...chatter.slice(0, 6),
+      '(44 more lines)',
+    ]);
   });
 });

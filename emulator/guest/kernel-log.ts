@@ -246,15 +246,29 @@ export function troubleIn(log: string): string[] {
 }
 
 /**
- * What a console says from the first line of the first trouble on, at most `most` lines of it: a
- * panic's reason and frame come first, not last.
+ * What a console says from the first line of the first trouble on: a reason and its frame come
+ * first, not last. Of more than `most` lines the first half, and as much from the last trouble on,
+ * which is what a kernel died of.
  */
 export function fromTrouble(console: string, most: number): string | undefined {
-  const lines = console.split('\n');
-  const first = kernelTrouble(console)[0]?.report.split('\n')[0];
-  if (first === undefined) return undefined;
-  const at = lines.findIndex((line) => printable(line).trimEnd().endsWith(first));
-  const shown = lines.slice(Math.max(0, at), Math.max(0, at) + most).map(printable);
-  const more = lines.length - Math.max(0, at) - most;
-  return [...shown, ...(more > 0 ? [`(${more} more lines)`] : [])].join('\n').trimEnd();
+  const troubles = kernelTrouble(console);
+  if (troubles.length === 0) return undefined;
+  const lines = console.split('\n').map((line) => printable(line).trimEnd());
+  const beginOf = (at: number): number => {
+    const first = troubles.at(at)!.report.split('\n')[0]!;
+    const isFirst = (line: string): boolean => line.endsWith(first);
+    return Math.max(0, at < 0 ? lines.findLastIndex(isFirst) : lines.findIndex(isFirst));
+  };
+  const first = beginOf(0);
+  if (lines.length - first <= most) return lines.slice(first).join('\n').trimEnd();
+  const half = Math.floor(most / 2);
+  const last = Math.max(first + half, beginOf(-1));
+  const between = last - first - half;
+  const after = Math.max(0, lines.length - last - half);
+  return [
+    ...lines.slice(first, first + half),
+    ...(between > 0 ? [`(${between} more lines)`] : []),
+    ...lines.slice(last, last + half),
+    ...(after > 0 ? [`(${after} more lines)`] : []),
+  ].join('\n');
 }

@@ -5,12 +5,13 @@
  * kernel, module and store each counted, and says in `problems` whatever does not fit together.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { printable } from '../../images/index.js';
 import type { StoreStats } from '../session/messages.js';
 import type { Transport } from '../transport/transports.js';
 import type { GuestCounters } from './counters.js';
 import type { FrontEnd } from './front-end.js';
 import type { Guest } from './guest.js';
-import { troubleIn } from './kernel-log.js';
+import { guestTrouble } from './verdict.js';
 import { execWatched } from './watched.js';
 
 export interface StormOptions {
@@ -61,7 +62,7 @@ export interface StormReport {
     readonly storm: number;
     readonly total: number;
   };
-  /** Lines of the guest's kernel log that tell of trouble. */
+  /** What the guest's kernel log tells of trouble: reports, each with all its lines. */
   readonly kernelTrouble: readonly string[];
   /** Whatever does not fit together, in words. */
   readonly problems: readonly string[];
@@ -205,14 +206,14 @@ export async function runStorm(guest: Guest, options: StormOptions): Promise<Sto
   const [result, failure] = await runWorkload(guest, options);
   const storm = (performance.now() - start) / 1000;
   const { counters, host } = await settledCounters(guest);
-  const kernelTrouble = troubleIn(await guest.dmesg());
+  const trouble = await guestTrouble(guest);
   const problems = [
     ...(failure === '' ? [] : [failure]),
     ...(result.pagesWrong === 0 ? [] : [`${result.pagesWrong} pages came back wrong`]),
     ...(result.pagesVerified > 0 ? [] : ['no page was verified']),
     ...(host === null ? [] : counterProblems(counters, host, guest.frontEnds)),
-    ...kernelTrouble.map((line) => `kernel log: ${line}`),
-  ];
+    ...trouble.map(({ line }) => `kernel log: ${line}`),
+  ].map(printable);
   const boot = guest.bootSeconds;
   return {
     kernel: guest.kernel.release,
@@ -231,7 +232,7 @@ export async function runStorm(guest: Guest, options: StormOptions): Promise<Sto
     guest: counters,
     host,
     seconds: { ...boot, storm, total: boot.prepare + boot.boot + boot.swap + storm },
-    kernelTrouble,
+    kernelTrouble: trouble.map(({ report }) => report),
     problems,
     ok: problems.length === 0,
   };

@@ -2,6 +2,7 @@
  * `tmem doctor`: checks every prerequisite and says how to mend each.
  */
 import type { Command } from 'commander';
+import { printableJson } from '../../../images/index.js';
 import { ExitCode } from '../../errors.js';
 import { type Check, runDoctor } from '../../guest/doctor.js';
 import type { Runner } from '../context.js';
@@ -22,10 +23,10 @@ export function addDoctorCommand(program: Command, run: Runner): void {
     .option('--kbuild <dir>', 'the build folder of your own kernel')
     .option('--json', 'as one JSON array')
     .action((flags: { kernel?: string; kbuild?: string; json?: true }) =>
-      run(async ({ progress }) => {
+      run(flags, async ({ progress }) => {
         const { kernel = 'debian-6.1' } = kernelChoice(flags);
         const checks = await runDoctor(kernel, progress.say);
-        const text = flags.json ? `${JSON.stringify(checks)}\n` : checks.map(render).join('');
+        const text = flags.json ? `${printableJson(checks)}\n` : checks.map(render).join('');
         process.stdout.write(text);
         const missing = checks.some((check) => check.state === 'no');
         return missing ? ExitCode.UNAVAILABLE : ExitCode.OK;

@@ -2,7 +2,12 @@
  * `tmem kernels`: the kernels that `--kernel` knows by name, and which of them are there.
  */
 import type { Command } from 'commander';
-import { isCached, type KernelEntry, kernelCatalogue } from '../../../images/index.js';
+import {
+  isCached,
+  type KernelEntry,
+  kernelCatalogue,
+  printableJson,
+} from '../../../images/index.js';
 import { ExitCode } from '../../errors.js';
 import { defaultCacheDir } from '../../guest/paths.js';
 import type { Runner } from '../context.js';
@@ -27,12 +32,12 @@ export function addKernelsCommand(program: Command, run: Runner): void {
     .description('list the kernels that --kernel knows, and which are in the cache')
     .option('--json', 'as one JSON array')
     .action((flags: { json?: true }) =>
-      run(async () => {
+      run(flags, async () => {
         const kernels: ListedKernel[] = [];
         for (const entry of kernelCatalogue()) {
           kernels.push({ ...entry, cached: await isCached(entry, defaultCacheDir()) });
         }
-        process.stdout.write(flags.json ? `${JSON.stringify(kernels)}\n` : renderKernels(kernels));
+        process.stdout.write(flags.json ? `${printableJson(kernels)}\n` : renderKernels(kernels));
         return ExitCode.OK;
       }),
     );

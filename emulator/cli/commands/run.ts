@@ -1,14 +1,18 @@
 /**
  * `tmem run -- CMD`: boots a guest, sets its swap up, runs CMD in it and passes its exit code on.
+ * The command's output is the caller's own and is passed on as it is, byte for byte.
  */
 import { once } from 'node:events';
 import type { Command } from 'commander';
+import type { ExecOptions } from '../../../images/index.js';
 import { ExitCode, TmemError } from '../../errors.js';
 import { bootGuest, planGuest } from '../../guest/guest.js';
+import { execWatched } from '../../guest/watched.js';
 import type { Context, Runner } from '../context.js';
 import { addBootOptions, type BootFlags, guestOptions, integer } from '../options.js';
+import { addVerdictOptions, closeRun, type VerdictFlags } from '../verdict.js';
 
-interface RunFlags extends BootFlags {
+interface RunFlags extends BootFlags, VerdictFlags {
   timeout?: number;
   dryRun?: true;
   verbose?: true;
@@ -44,20 +48,18 @@ async function runInGuest(words: string[], flags: RunFlags, context: Context): P
   const say = flags.verbose ? { progress: progress.say } : {};
   const stdin = process.stdin.isTTY ? '' : await readStdin();
   await using guest = await bootGuest({ ...guestOptions(flags), ...say, signal });
-  const limit = flags.timeout === undefined ? {} : { timeoutMs: flags.timeout * 1000 };
-  try {
-    const result = await guest.exec(shellLine(words), {
-      stdin,
-      signal,
-      ...limit,
-      onStdout: (chunk) => writeTo(process.stdout, chunk),
-      onStderr: (chunk) => writeTo(process.stderr, chunk),
-    });
-    return result.code;
-  } catch (error) {
-    if ((error as { code?: string }).code !== 'AGENT_TIMEOUT') throw error;
-    throw new TmemError('TIMEOUT', `the command did not end within ${flags.timeout} s`, error);
-  }
+  const line = shellLine(words);
+  const streams: ExecOptions = {
+    stdin,
+    signal,
+    onStdout: (chunk) => writeTo(process.stdout, chunk),
+    onStderr: (chunk) => writeTo(process.stderr, chunk),
+  };
+  const { code } =
+    flags.timeout === undefined
+      ? await guest.exec(line, streams)
+      : await execWatched(guest, line, { ...streams, timeoutMs: flags.timeout * 1000 });
+  return await closeRun(guest, code, flags);
 }
 
 export function addRunCommand(program: Command, run: Runner): void {
@@ -68,7 +70,7 @@ export function addRunCommand(program: Command, run: Runner): void {
     .option('--timeout <s>', 'seconds for the command (default: none)', integer(1, 86400))
     .option('--dry-run', 'print the QEMU command and run nothing')
     .option('-v, --verbose', 'say each step on stderr');
-  addBootOptions(command).action((words: string[], flags: RunFlags) =>
+  addVerdictOptions(addBootOptions(command)).action((words: string[], flags: RunFlags) =>
     run(async (context) => {
       if (flags.dryRun) {
         process.stdout.write(`${await planGuest(guestOptions(flags))}\n`);
