@@ -9,7 +9,12 @@ export type { GuestCounters, Histogram } from './guest/counters.js';
 export { type FileStormOptions, type FileStormReport, runFileStorm } from './guest/file-storm.js';
 export { chooseFrontEnds, type FrontEnd, type FrontEndChoice } from './guest/front-end.js';
 export { bootGuest, Guest, type GuestOptions, planGuest, type StoreProxy } from './guest/guest.js';
-export { troubleIn } from './guest/kernel-log.js';
+export {
+  type KernelLogOptions,
+  type KernelTrouble,
+  kernelTrouble,
+  troubleIn,
+} from './guest/kernel-log.js';
 export { type MatrixOptions, type MatrixRow, runMatrix } from './guest/matrix.js';
 export {
   type HugePages,
@@ -20,6 +25,7 @@ export {
 } from './guest/storm.js';
 export type { SwapKind } from './guest/swap.js';
 export { type SwapShare, swapShare } from './guest/swap-share.js';
+export { guestTrouble, type SwapVerdict, swapVerdict } from './guest/verdict.js';
 export * from './protocol/geometry.js';
 export * from './protocol/layout.js';
 export type { StoreStats } from './session/messages.js';

@@ -1,8 +1,9 @@
 /**
  * Debian packages through a private apt: own lists, cache and state under a folder the caller owns,
  * so it needs no root and changes nothing on the machine. apt checks every file against Debian's
- * archive keyring. The mirror is the one the machine is configured with, or the caller's; the
- * machine's proxy settings stay in force.
+ * archive keyring, and that lists are as new as they claim but for a suite that is archived. The
+ * mirror is the one the machine is configured with, or the caller's; the machine's proxy settings
+ * stay in force. What a caller names never becomes more than one word of apt's configuration.
  */
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
@@ -14,6 +15,9 @@ import { lastLines, type RunResult, run } from './run.js';
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 const DEBIAN_SUITE =
   /^(bullseye|bookworm|trixie|forky|duke|sid|stable|oldstable|oldoldstable|testing|unstable)\b/;
+/** Suites whose lists were signed for the last time: these, and no others, may have run out. */
+const ARCHIVED_SUITE = /^(buster|bullseye)\b/;
+const RAN_OUT = /Release file .* is expired|is expired \(invalid since/;
 const UPDATE_TIMEOUT_MS = 5 * 60_000;
 const DOWNLOAD_TIMEOUT_MS = 20 * 60_000;
 const QUERY_TIMEOUT_MS = 60_000;
@@ -31,6 +35,27 @@ export interface AptOptions {
 interface Sites {
   main: string;
   security: string | undefined;
+  /** Take lists that have run out. */
+  expired?: boolean;
+}
+
+const MIRROR_PROTOCOLS = ['http:', 'https:', 'file:'];
+
+/**
+ * Refuses what is no URL of a mirror: it becomes a word of a line of sources.list, where a space
+ * would begin another word and a line feed another source.
+ * Errors: MIRROR_INVALID.
+ */
+export function checkMirror(mirror: string): void {
+  // apt takes %0a for the line feed that it stands for.
+  const plain = /^[\w.~:/@!$&*+,;=%[\]-]+$/.test(mirror) && !/%([01][0-9a-f]|20|7f)/i.test(mirror);
+  const isUrl = plain && /^[a-z]+:\/\//.test(mirror) && URL.canParse(mirror);
+  if (isUrl && MIRROR_PROTOCOLS.includes(new URL(mirror).protocol)) return;
+  throw new ImagesError(
+    'MIRROR_INVALID',
+    `${JSON.stringify(mirror)} is no mirror: it must be a URL with http, https or file, ` +
+      'without spaces, quotes, ? or #',
+  );
 }
 
 /** What one stanza of `apt-cache show` says, keys as apt writes them. */
@@ -54,15 +79,25 @@ export class PrivateApt {
           'install debian-archive-keyring, or give your own kernel image and build folder',
       );
     }
+    if (options.mirror) checkMirror(options.mirror);
+    checkDir(options.dir);
     const sites = options.mirror
       ? mirrorSites(options.mirror)
       : parseSites(await indexTargets(), options.suite);
     const apt = new PrivateApt(options);
     options.progress(`reading package lists of Debian ${options.suite} from ${sites.main}`);
-    let result = await apt.#update(sites);
+    const update = async (from: Sites): Promise<RunResult> => {
+      const result = await apt.#update(from);
+      if (result.code === 0 || !mayHaveRunOut(options.suite, result.output)) return result;
+      options.progress(
+        `Debian ${options.suite} is archived and its lists have run out: they are taken as they are`,
+      );
+      return apt.#update({ ...from, expired: true });
+    };
+    let result = await update(sites);
     if (result.code !== 0 && options.mirror && sites.security) {
       options.progress('the mirror may have no security suite: trying without');
-      result = await apt.#update({ main: sites.main, security: undefined });
+      result = await update({ main: sites.main, security: undefined });
     }
     if (result.code !== 0) {
       throw fetchError(`apt-get update failed for suite ${options.suite}`, result.output);
@@ -168,6 +203,22 @@ export function parseSites(targets: string, suite: string): Sites {
   return { main, security };
 }
 
+/** Whether an update failed for want of lists that nobody signs anew. Exported for its test. */
+export function mayHaveRunOut(suite: string, output: string): boolean {
+  return ARCHIVED_SUITE.test(suite) && RAN_OUT.test(output);
+}
+
+/** The cache's path stands in quotes in apt's configuration, and a list of paths has colons. */
+function checkDir(dir: string): void {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: a line feed among them.
+  if (!/["\\\x00-\x1f]/.test(dir)) return;
+  throw new ImagesError(
+    'KERNEL_FETCH_FAILED',
+    `apt cannot work in ${JSON.stringify(dir)}: name a cache directory without quotes, backslashes ` +
+      'and line feeds',
+  );
+}
+
 function mirrorSites(mirror: string): Sites {
   const main = mirror.replace(/\/+$/, '');
   // Debian mirrors carry the security archive beside the main one, in <root>/debian-security.
@@ -177,7 +228,8 @@ function mirrorSites(mirror: string): Sites {
 
 /** Exported for its test. */
 export function sourcesList(sites: Sites, suite: string): string {
-  const options = `[signed-by=${KEYRING} arch=amd64]`;
+  const age = sites.expired ? ' check-valid-until=no' : '';
+  const options = `[signed-by=${KEYRING} arch=amd64${age}]`;
   const lines = [`deb ${options} ${sites.main} ${suite} main`];
   if (suite.endsWith('-backports')) return `${lines[0]}\n`;
   lines.push(`deb ${options} ${sites.main} ${suite}-updates main`);
@@ -198,8 +250,6 @@ function aptConf(dir: string): string {
     'APT::Sandbox::User "";',
     'Acquire::Languages "none";',
     'Acquire::PDiffs "false";',
-    // An archived suite's lists are never signed anew, and stay as trustworthy as they were.
-    'Acquire::Check-Valid-Until "false";',
     'Acquire::Retries "2";',
     // Otherwise an unreachable mirror is a mere warning.
     'APT::Update::Error-Mode "any";',

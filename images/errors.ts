@@ -2,6 +2,7 @@
  * The errors of images/. Match on `code`, which never changes; the message says what failed, why,
  * and what to do next, and is free to change.
  */
+import { printable } from './printable.js';
 
 export type ImagesErrorCode =
   | 'AGENT_CONNECT_FAILED'
@@ -20,9 +21,11 @@ export type ImagesErrorCode =
   | 'KERNEL_IMAGE_INVALID'
   | 'KERNEL_MODULE_UNKNOWN'
   | 'KERNEL_PATCH_FAILED'
+  | 'KERNEL_PATCH_UNUSABLE'
   | 'KERNEL_RELEASE_MISMATCH'
   | 'KERNEL_UNKNOWN'
   | 'LOCK_TIMEOUT'
+  | 'MIRROR_INVALID'
   | 'MODULE_BUILD_FAILED'
   | 'MODULE_INVALID'
   | 'MODULE_MISMATCH'
@@ -35,7 +38,7 @@ export class ImagesError extends Error {
   readonly code: ImagesErrorCode;
 
   constructor(code: ImagesErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
+    super(printable(message), options);
     this.name = 'ImagesError';
     this.code = code;
   }

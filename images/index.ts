@@ -3,6 +3,7 @@
  * the host end of the guest agent. Nothing here starts QEMU; callers own what the functions return
  * paths to.
  */
+export { checkMirror } from './apt.js';
 export type { ImagesErrorCode } from './errors.js';
 export { ImagesError } from './errors.js';
 export type { ConnectOptions, ExecOptions, ExecResult, GuestHello } from './guest/agent.js';
@@ -21,6 +22,7 @@ export { ensureKernel, isCached } from './kernels/kernel.js';
 export { checkParameters } from './kernels/parameters.js';
 export { type Prunable, type PruneOptions, pruneKernels } from './kernels/prune.js';
 export { bootImage } from './kernels/vmlinux.js';
+export { printable, printableJson } from './printable.js';
 export type { Progress } from './progress.js';
 export { interruptible } from './run.js';
 export { didYouMean } from './suggest.js';

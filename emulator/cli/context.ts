@@ -6,6 +6,7 @@
  * dies with this process: PDEATHSIG). Whoever read the results and goes (`tmem run ... | head`) ends
  * it in the same way, with 141; whoever read the rest may go.
  */
+import { printable, printableJson } from '../../images/index.js';
 import { codeOf, ExitCode, exitCodeOf } from '../errors.js';
 import { ProgressLines } from './progress.js';
 
@@ -21,16 +22,39 @@ export interface Context {
   readonly signal: AbortSignal;
 }
 
-/** How a command hands its body to `main`. */
-export type Runner = (body: (context: Context) => Promise<number>) => void;
+/** What a command does; gives its exit code. */
+export type Body = (context: Context) => Promise<number>;
 
-/** One message for a person: code, what failed and what to do next. */
+export interface JsonFlags {
+  /** Print one JSON object on stdout when the command fails, too. */
+  readonly json?: boolean | undefined;
+}
+
+/** How a command hands its body to `main`. */
+export interface Runner {
+  (body: Body): void;
+  (flags: JsonFlags, body: Body): void;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** One message for a person: code, what failed and what to do next. A guest may have written it. */
 export function describeError(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   const code = codeOf(error);
-  if (code !== undefined) return `tmem: ${code}: ${message}`;
+  if (code !== undefined) return printable(`tmem: ${code}: ${message}`);
   const stack = error instanceof Error ? error.stack : undefined;
-  return `tmem: internal error, please report it: ${stack ?? message}`;
+  return printable(`tmem: internal error, please report it: ${stack ?? message}`);
+}
+
+/** The same for a program: what `--json` prints in place of a result. */
+function errorJson(error: unknown): string {
+  const { kept } = error as { kept?: unknown };
+  const shown = { code: codeOf(error) ?? 'INTERNAL', message: printable(messageOf(error)) };
+  const where = typeof kept === 'string' ? { kept } : {};
+  return `${printableJson({ ok: false, error: { ...shown, ...where } })}\n`;
 }
 
 export class ReaderGone extends Error {
@@ -48,7 +72,7 @@ function watchReaders(onGone: () => void): void {
 }
 
 /** Runs a command to its exit code, whatever it throws. */
-export async function runCommand(body: (context: Context) => Promise<number>): Promise<number> {
+export async function runCommand(body: Body, flags: JsonFlags = {}): Promise<number> {
   const progress = new ProgressLines();
   const abort = new AbortController();
   const interrupt = (): void => {
@@ -64,6 +88,9 @@ export async function runCommand(body: (context: Context) => Promise<number>): P
     return await body({ progress, signal: abort.signal });
   } catch (error) {
     if (abort.signal.reason instanceof ReaderGone) return ExitCode.READER_GONE;
+    if (flags.json) {
+      process.stdout.write(errorJson(abort.signal.aborted ? abort.signal.reason : error));
+    }
     if (abort.signal.aborted) return ExitCode.INTERRUPTED;
     progress.close();
     process.stderr.write(`${describeError(error)}\n`);

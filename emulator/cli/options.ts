@@ -4,7 +4,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { kernelCatalogue, type UserKernel } from '../../images/index.js';
+import { checkMirror, kernelCatalogue, type UserKernel } from '../../images/index.js';
 import { TmemError } from '../errors.js';
 import type { Share } from '../guest/folders.js';
 import type { FrontEndChoice } from '../guest/front-end.js';
@@ -13,6 +13,7 @@ import { SWAP_KINDS, type SwapKind } from '../guest/swap.js';
 import { parsePolicy } from '../policy/put-policy.js';
 import { computeGeometry } from '../protocol/geometry.js';
 import { TRANSPORTS, type Transport } from '../transport/transports.js';
+import { consoleWriter } from './console.js';
 
 /** A whole number from `min` to `max`. */
 export function integer(min: number, max: number): (text: string) => number {
@@ -49,6 +50,15 @@ export function size(text: string): number {
 function policy(text: string): string {
   try {
     parsePolicy(text);
+    return text;
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
+}
+
+function mirror(text: string): string {
+  try {
+    checkMirror(text);
     return text;
   } catch (error) {
     throw new InvalidArgumentError((error as Error).message);
@@ -104,6 +114,8 @@ interface GuestFlags {
   qemuArg?: string[];
   gdb?: number | true;
   bootTimeout?: number;
+  console?: true;
+  keep?: string;
   mirror?: string;
 }
 
@@ -174,7 +186,9 @@ function addGuestOptions(command: Command, mem: number): Command {
       'seconds until the guest must answer (default: 60; with --gdb 3600)',
       integer(1, 3600),
     )
-    .option('--mirror <url>', 'Debian mirror (default: the one this machine uses)');
+    .option('--console', "the guest's console on stderr, as it comes")
+    .option('--keep <dir>', 'where the logs of a guest that fails are kept (default: the cache)')
+    .option('--mirror <url>', 'Debian mirror (default: the one this machine uses)', mirror);
 }
 
 /** Options that say how the store behaves. */
@@ -335,6 +349,8 @@ export function guestOptions(flags: BootFlags): GuestOptions {
     ...(flags.dataSize === undefined ? {} : { dataMib: Math.ceil(flags.dataSize / 2 ** 20) }),
     ...(flags.dataFrom === undefined ? {} : { dataFrom: flags.dataFrom }),
     ...(flags.diskDir === undefined ? {} : { diskDir: flags.diskDir }),
+    ...(flags.console === undefined ? {} : { onConsole: consoleWriter(process.stderr) }),
+    ...(flags.keep === undefined ? {} : { keepDir: flags.keep }),
     ...(flags.mirror === undefined ? {} : { mirror: flags.mirror }),
   };
 }

@@ -16,7 +16,7 @@ import { addRunCommand } from './commands/run.js';
 import { addServeCommand } from './commands/serve.js';
 import { addShellCommand } from './commands/shell.js';
 import { addStormCommand } from './commands/storm.js';
-import { type Runner, runCommand } from './context.js';
+import { type Body, type JsonFlags, type Runner, runCommand } from './context.js';
 
 function packageVersion(): string {
   const manifest = readFileSync(join(packageRoot, 'package.json'), 'utf8');
@@ -26,8 +26,8 @@ function packageVersion(): string {
 /** Runs the command line. @returns its exit code */
 export async function runProgram(): Promise<number> {
   let outcome: Promise<number> = Promise.resolve(ExitCode.OK);
-  const run: Runner = (body) => {
-    outcome = runCommand(body);
+  const run: Runner = (first: Body | JsonFlags, body?: Body) => {
+    outcome = typeof first === 'function' ? runCommand(first) : runCommand(body!, first);
   };
   const program = new Command('tmem')
     .description(

@@ -6,6 +6,7 @@
  * there are many of them, and counted.
  */
 import type { Writable } from 'node:stream';
+import { printable } from '../../images/printable.js';
 
 /** Between two `update` lines where there is no terminal. */
 const UPDATE_MS_MIN = 5000;
@@ -46,15 +47,14 @@ export class ProgressLines {
 
   /** A step began or something happened. */
   readonly say = (line: string): void => {
-    if (this.#open) this.#write('\n');
-    this.#open = false;
-    this.#write(`${this.#stamp()} ${line}\n`);
+    this.close();
+    this.#write(`${this.#stamp()} ${printable(line)}\n`);
   };
 
   /** The present state of a step that goes on. */
   update(line: string): void {
     if (this.#live) {
-      this.#write(`\r\u001b[2K${this.#stamp()} ${line}`);
+      this.#write(`\r\u001b[2K${this.#stamp()} ${printable(line).replaceAll('\n', ' ')}`);
       this.#open = true;
       return;
     }

@@ -1,7 +1,9 @@
 /**
  * The storm's report as a person reads it.
  */
+import { printable } from '../../images/printable.js';
 import { REFUSAL_REASONS, type StormReport } from '../guest/storm.js';
+import { troubleLines } from './verdict.js';
 
 const LABEL_WIDTH = 11;
 
@@ -82,7 +84,8 @@ export function renderReport(report: StormReport): string {
     '',
     row('verified', `${count(report.pagesVerified)} pages, ${count(report.pagesWrong)} wrong`),
     ...report.problems.map((problem) => row('problem', problem)),
+    ...troubleLines(report.kernelTrouble),
     row('verdict', report.ok ? 'ok: every page came back right' : 'FAILED'),
   ];
-  return `${lines.join('\n')}\n`;
+  return `${printable(lines.join('\n'))}\n`;
 }

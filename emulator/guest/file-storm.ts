@@ -6,12 +6,13 @@
  * whatever does not fit together.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { printable } from '../../images/index.js';
 import { any, type Checks, checkOptions, truth, whole } from '../option-check.js';
 import type { StoreStats } from '../session/messages.js';
 import type { GuestCounters } from './counters.js';
 import type { Guest } from './guest.js';
-import { troubleIn } from './kernel-log.js';
 import { differs, doorbellProblems, type StormResult } from './storm.js';
+import { guestTrouble } from './verdict.js';
 import { execWatched } from './watched.js';
 
 export interface FileStormOptions {
@@ -127,20 +128,20 @@ export async function runFileStorm(
   const nothing = { pagesWritten: 0, pagesVerified: 0, pagesWrong: 0, seconds: 0 };
   const result = last.startsWith('{') ? (JSON.parse(last) as StormResult) : nothing;
   const { counters, host, differences } = await settle(guest);
-  const kernelTrouble = troubleIn(await guest.dmesg());
+  const trouble = await guestTrouble(guest);
   const problems = [
     ...(code === 0 ? [] : [`the workload ended with ${code}:\n${stderr}`]),
     ...(result.pagesVerified > 0 ? [] : ['no page was verified']),
     ...differences,
-    ...kernelTrouble.map((line) => `kernel log: ${line}`),
-  ];
+    ...trouble.map(({ line }) => `kernel log: ${line}`),
+  ].map(printable);
   return {
     kernel: guest.kernel.release,
     ...result,
     hits: counters.module.ephemeral_gets ?? 0,
     guest: counters,
     host,
-    kernelTrouble,
+    kernelTrouble: trouble.map(({ report }) => report),
     problems,
     ok: problems.length === 0,
   };

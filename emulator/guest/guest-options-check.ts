@@ -31,6 +31,8 @@ export function checkGuestOptions(options: GuestOptions): void {
     qemuArguments: listOf(text),
     cacheDir: text,
     mirror: text,
+    keepDir: text,
+    onConsole: called,
     bootTimeoutMs: whole(1, BOOT_MS_MAX),
     progress: called,
   });

@@ -9,100 +9,43 @@ import { truncateSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Machine, type QmpClient } from '@qemu-tmem/qmp';
-import {
-  type ExecOptions,
-  type ExecResult,
+import type {
+  ExecOptions,
+  ExecResult,
   GuestAgent,
-  type GuestProcess,
-  type Kernel,
-  type Progress,
-  type StartOptions,
-  type UserKernel,
+  GuestProcess,
+  Kernel,
+  StartOptions,
 } from '../../images/index.js';
-import { codeOf, TmemError } from '../errors.js';
+import { codeOf, type TmemError } from '../errors.js';
 import { Lifetime } from '../lifetime.js';
-import { DEFAULT_QUEUE_COUNT, TmemServer, type TmemServerOptions } from '../session/server.js';
+import { DEFAULT_QUEUE_COUNT, TmemServer } from '../session/server.js';
 import type { StoreAddress } from '../transport/transports.js';
-import { type Accelerator, type AcceleratorChoice, chooseAccelerator } from './accelerator.js';
+import { type Accelerator, chooseAccelerator } from './accelerator.js';
 import { makeAssets } from './assets.js';
+import { BOOT_MS_DEFAULT, connectAgent, reachAgent } from './connect.js';
 import { COUNTERS_COMMAND, type GuestCounters, readCounters } from './counters.js';
 import { DATA_MODULES, makeDataDisk } from './data-disk.js';
 import { moveFiles, requireCached } from './dry-run.js';
-import { checkFolders, folderModules, type Share, sharedFolders } from './folders.js';
-import { chooseFrontEnds, type FrontEnd, type FrontEndChoice, hookArguments } from './front-end.js';
+import {
+  bootTimeout,
+  type FailurePlace,
+  failure,
+  failurePlace,
+  keepFailure,
+  vanished,
+} from './failure.js';
+import { checkFolders, folderModules, sharedFolders } from './folders.js';
+import { chooseFrontEnds, type FrontEnd, hookArguments } from './front-end.js';
+import type { GuestOptions } from './guest-options.js';
 import { checkGuestOptions } from './guest-options-check.js';
 import { type GuestMachineOptions, guestCommand, guestMachineSpec } from './machine.js';
 import { defaultCacheDir, RunDir } from './paths.js';
 import { hasDataDisk, loadsModule, setupCommands, startOf } from './setup.js';
-import { SWAP_MODULES, type SwapKind, type SwapPlan } from './swap.js';
+import { SWAP_MODULES, type SwapPlan } from './swap.js';
+import { outOfTime } from './watched.js';
 
-export interface GuestOptions {
-  /**
-   * A name from `kernelCatalogue()`, or the user's own bzImage and build folder; default
-   * debian-6.1.
-   */
-  readonly kernel?: string | UserKernel;
-  /** Patch files for a `source-` kernel, in the order in which they apply. */
-  readonly kernelPatches?: readonly string[];
-  /** Default 256. */
-  readonly memoryMib?: number;
-  /** Default 1. */
-  readonly cpus?: number;
-  /** Default auto: KVM where it works, else TCG. */
-  readonly accel?: AcceleratorChoice;
-  /** Default tmem. */
-  readonly swap?: SwapKind;
-  /**
-   * Who hands pages to the module; default auto: the kernel's swap hook with swap tmem, and with
-   * others no module at all. With swap none, the module is loaded with what is named, and no more.
-   */
-  readonly frontEnd?: FrontEndChoice;
-  /** Sizes of the swap disks in MiB; default one of 1024. They are sparse files. */
-  readonly swapDisksMib?: readonly number[];
-  /** MiB of an ext4 file system on a further disk, mounted on /data; default none. */
-  readonly dataMib?: number;
-  /** A folder whose tree is on that disk; without `dataMib` that is as large as it needs. */
-  readonly dataFrom?: string;
-  /** Where the disks lie; default the run's folder in the system's temporary directory. */
-  readonly diskDir?: string;
-  /** The store that holds the pages; see TmemServerOptions. */
-  readonly store?: Omit<TmemServerOptions, 'socketPath'>;
-  /**
-   * Stands between QEMU and the store, to watch or disturb them: is given the store's socket, and
-   * gives the one that QEMU connects to. The guest disposes it.
-   */
-  readonly between?: (storeSocket: string) => Promise<StoreProxy>;
-  /** `name=value` parameters of the guest module, such as `posted_puts=1`. */
-  readonly moduleParameters?: readonly string[];
-  /** Host programs (with their libraries), files or folders to take into the guest. */
-  readonly with?: readonly string[];
-  /**
-   * What commands see as their root: the guest's own, in its memory (default), or the host's, which
-   * they can read as whoever runs QEMU can, and change for themselves alone.
-   */
-  readonly root?: 'own' | 'host';
-  /** Folders of the host's, each mounted on /mnt/NAME. */
-  readonly shares?: readonly Share[];
-  /** Where commands start when the guest has it; default /root. With the host's root: there too. */
-  readonly folder?: string;
-  /** Modules of the kernel's to load before swap is set up, by name, with what they need. */
-  readonly kernelModules?: readonly string[];
-  /** Further words for the kernel's command line. */
-  readonly kernelArguments?: readonly string[];
-  /** Further words for QEMU's. */
-  readonly qemuArguments?: readonly string[];
-  readonly cacheDir?: string;
-  readonly mirror?: string;
-  /** Until the agent answers, milliseconds; default 60 000. */
-  readonly bootTimeoutMs?: number;
-  readonly progress?: Progress;
-  readonly signal?: AbortSignal;
-}
-
-/** Listens at a path before its promise is kept. */
-export interface StoreProxy extends AsyncDisposable {
-  readonly socketPath: string;
-}
+export type { GuestOptions, StoreProxy } from './guest-options.js';
 
 /** Seconds that the parts of a boot took. */
 export interface BootSeconds {
@@ -113,16 +56,11 @@ export interface BootSeconds {
 
 const DEFAULT_KERNEL = 'debian-6.1';
 const STORE_SOCKET = 'store.sock';
-const DEFAULT_BOOT_MS = 60_000;
 /** On a slow machine, without KVM. */
 const BOOT_USUAL_MS = 15_000;
 const SETUP_MS_MAX = 60_000;
 const COUNTERS_MS_MAX = 60_000;
 const DEFAULT_SWAP_DISKS_MIB: readonly number[] = [1024];
-const CONSOLE_LINES = 20;
-/** A panic's reason stands above its registers and call trace. */
-const PANIC_LINES = 200;
-const VANISH_MS_MAX = 2000;
 /**
  * For a guest that is asked which life it is in, and one that is greeted, to answer, the first
  * time. A question that the life which ends has taken in is answered by nobody: it is asked again,
@@ -139,6 +77,7 @@ interface Plan {
   readonly kernel: Kernel;
   readonly machine: GuestMachineOptions;
   readonly swap: SwapPlan;
+  readonly failures: FailurePlace;
 }
 
 function makeDisks(directory: string, sizesMib: readonly number[]): string[] {
@@ -213,7 +152,8 @@ async function plan(options: GuestOptions, lifetime: Lifetime): Promise<Plan> {
     transport: options.store?.transport ?? 'ivshmem',
     moduleParameters: options.moduleParameters ?? [],
   };
-  return { runDir, kernel: assets.kernel, machine, swap };
+  const failures = failurePlace(options.keepDir, options.cacheDir ?? defaultCacheDir());
+  return { runDir, kernel: assets.kernel, machine, swap, failures };
 }
 
 /** Where the store listens for the guest's QEMU; undefined for a guest that has no store. */
@@ -271,9 +211,9 @@ async function addressFor(
 
 /**
  * Boots a guest and sets its swap up.
- * @throws TmemError (OPTION_INVALID, GUEST_BOOT_TIMEOUT, GUEST_VANISHED, GUEST_SETUP_FAILED,
- *   ACCEL_UNAVAILABLE, RUN_DIR_UNUSABLE), ImagesError, MachineLaunchError, the server's errors, or
- *   the signal's reason
+ * @throws TmemError (OPTION_INVALID, GUEST_BOOT_FAILED, GUEST_BOOT_TIMEOUT, GUEST_PANICKED,
+ *   GUEST_VANISHED, GUEST_HUNG, GUEST_SETUP_FAILED, ACCEL_UNAVAILABLE, RUN_DIR_UNUSABLE),
+ *   ImagesError, MachineLaunchError, the server's errors, or the signal's reason
  */
 export async function bootGuest(options: GuestOptions = {}): Promise<Guest> {
   const lifetime = new Lifetime();
@@ -289,22 +229,26 @@ export async function bootGuest(options: GuestOptions = {}): Promise<Guest> {
       `booting Linux ${planned.kernel.release} under ${machineOptions.accelerator}`,
       BOOT_USUAL_MS,
     );
-    const machine = lifetime.use(await Machine.launch(guestMachineSpec(machineOptions)));
-    const agent = lifetime.use(await connectAgent(machine, machineOptions, options));
+    const { onConsole } = options;
+    const hearing = onConsole === undefined ? {} : { onConsole };
+    const machine = lifetime.use(await Machine.launch(guestMachineSpec(machineOptions), hearing));
+    const where = { agentSocket: machineOptions.agentSocket, failures: planned.failures };
+    const agent = lifetime.use(await connectAgent(machine, where, options));
     const booted = performance.now();
     const guest = new Guest({
       lifetime,
       machine,
       machineOptions,
+      failures: planned.failures,
       agent,
       kernel: planned.kernel,
       frontEnds: loadsModule(options) ? planned.swap.frontEnds : ['none'],
       store,
-      bootTimeoutMs: options.bootTimeoutMs ?? DEFAULT_BOOT_MS,
+      bootTimeoutMs: options.bootTimeoutMs ?? BOOT_MS_DEFAULT,
       start: startOf(options),
     });
     for (const command of setupCommands(options, planned.machine.folders, planned.swap)) {
-      await guest.setUp(command, options.signal);
+      await setUp(guest, command, options.signal);
     }
     const seconds = {
       prepare: (prepared - clock) / 1000,
@@ -320,50 +264,21 @@ export async function bootGuest(options: GuestOptions = {}): Promise<Guest> {
   }
 }
 
-async function connectAgent(
-  machine: Machine,
-  where: GuestMachineOptions,
-  options: Pick<GuestOptions, 'bootTimeoutMs' | 'signal'>,
-): Promise<GuestAgent> {
-  const timeoutMs = options.bootTimeoutMs ?? DEFAULT_BOOT_MS;
-  const gone = new AbortController();
-  machine.wait({ timeoutMs }).then(
-    () => gone.abort(),
-    () => {},
-  );
-  const signals = [gone.signal, ...(options.signal === undefined ? [] : [options.signal])];
+/** A module that does not come back from its loading is a finding, too. */
+async function setUp(guest: Guest, command: string, signal?: AbortSignal): Promise<void> {
   try {
-    const signal = AbortSignal.any(signals);
-    return await GuestAgent.connect({ path: where.agentSocket, timeoutMs, signal });
-  } catch (cause) {
-    options.signal?.throwIfAborted();
-    if (codeOf(cause) !== 'AGENT_CONNECT_FAILED') throw await vanished(machine, cause);
-    throw new TmemError(
-      'GUEST_BOOT_TIMEOUT',
-      `the guest did not come up within ${timeoutMs / 1000} s; give --boot-timeout more, or see what ` +
-        `its console says:\n${machine.consoleTail(CONSOLE_LINES)}`,
-      cause,
-    );
+    await guest.setUp(command, signal);
+  } catch (error) {
+    if (codeOf(error) !== 'AGENT_TIMEOUT') throw error;
+    throw await outOfTime(guest, `the guest was not set up within ${SETUP_MS_MAX / 1000} s`);
   }
-}
-
-/** What became of a guest whose agent went away. */
-async function vanished(machine: Machine, cause: unknown): Promise<TmemError> {
-  // QEMU closes the agent's socket a moment before it is gone and its console is whole.
-  await machine.wait({ timeoutMs: VANISH_MS_MAX }).catch(() => {});
-  const panic = /Kernel panic - not syncing.*/.exec(machine.consoleTail(PANIC_LINES))?.[0];
-  const what = panic === undefined ? 'the guest is gone' : `the guest panicked: ${panic}`;
-  const console = machine.consoleTail(CONSOLE_LINES) || '(nothing)';
-  const log = machine.logTail(CONSOLE_LINES);
-  const qemu = log === '' ? '' : `\nQEMU said:\n${log}`;
-  const message = `${what}; its console's last lines:\n${console}${qemu}`;
-  return new TmemError('GUEST_VANISHED', message, cause);
 }
 
 interface GuestParts {
   readonly lifetime: Lifetime;
   readonly machine: Machine;
   readonly machineOptions: GuestMachineOptions;
+  readonly failures: FailurePlace;
   readonly agent: GuestAgent;
   readonly kernel: Kernel;
   readonly frontEnds: readonly FrontEnd[];
@@ -380,6 +295,8 @@ export class Guest implements AsyncDisposable {
   /** The server that holds the guest's pages; undefined where swap is a disk or zram. */
   readonly store: TmemServer | undefined;
   readonly accelerator: Accelerator;
+  /** Where its logs are kept should it fail. */
+  readonly failures: FailurePlace;
   bootSeconds: BootSeconds = { prepare: 0, boot: 0, swap: 0 };
   readonly #lifetime: Lifetime;
   readonly #machineOptions: GuestMachineOptions;
@@ -394,6 +311,7 @@ export class Guest implements AsyncDisposable {
     this.#agent = parts.agent;
     this.store = parts.store;
     this.accelerator = parts.machineOptions.accelerator;
+    this.failures = parts.failures;
     this.#lifetime = parts.lifetime;
     this.#machineOptions = parts.machineOptions;
     this.#bootTimeoutMs = parts.bootTimeoutMs;
@@ -425,8 +343,8 @@ export class Guest implements AsyncDisposable {
 
   /**
    * Runs a command with the guest's /bin/sh and waits for its end. A code other than 0 is no error.
-   * @throws TmemError (GUEST_VANISHED) when the guest goes meanwhile; ImagesError (AGENT_TIMEOUT,
-   * ...)
+   * @throws TmemError (GUEST_PANICKED, GUEST_VANISHED) when the guest goes meanwhile; ImagesError
+   * (AGENT_TIMEOUT, ...)
    */
   exec(command: string, options?: ExecOptions): Promise<ExecResult> {
     return this.#exec(command, this.#started(options));
@@ -464,16 +382,23 @@ export class Guest implements AsyncDisposable {
       return await this.agent.exec(command, options);
     } catch (error) {
       if (codeOf(error) !== 'AGENT_GONE') throw error;
-      throw await vanished(this.machine, error);
+      throw await this.gone(error);
     }
+  }
+
+  /** What became of the guest when its agent went away. */
+  gone(cause: unknown): Promise<TmemError> {
+    return vanished(this.machine, this.failures, true, cause);
   }
 
   async #succeed(command: string, result: ExecResult): Promise<string> {
     if (result.code === 0) return result.stdout;
-    throw new TmemError(
+    const log = await this.dmesg();
+    throw failure(
       'GUEST_SETUP_FAILED',
       `a command failed in the guest (exit ${result.code}): ${command}\n${result.stderr}` +
-        `its kernel log ends:\n${(await this.dmesg()).split('\n').slice(-8).join('\n')}`,
+        `its kernel log ends:\n${log.split('\n').slice(-8).join('\n')}`,
+      keepFailure(this.machine, this.failures, { 'dmesg.log': log }),
     );
   }
 
@@ -487,7 +412,7 @@ export class Guest implements AsyncDisposable {
    * Ends this life of the guest's, by the machine's reset button or by a command that has the
    * kernel begin again, and waits for the next one's agent. Nothing is set up in it: no module, no
    * swap.
-   * @throws TmemError (GUEST_BOOT_TIMEOUT, GUEST_VANISHED)
+   * @throws TmemError (GUEST_BOOT_TIMEOUT, GUEST_BOOT_FAILED)
    */
   async beginAgain(command?: string): Promise<void> {
     const ended = (await this.exec(LIFE_COMMAND, { timeoutMs: this.#bootTimeoutMs })).stdout;
@@ -510,7 +435,7 @@ export class Guest implements AsyncDisposable {
       const asked = this.#life(Math.min(patienceMs, Math.max(leftMs, LIFE_LOOK_MS)));
       const life = await (reset === undefined ? asked : Promise.race([asked, reset]));
       if (life !== undefined && life !== ended) break;
-      if (leftMs <= 0) throw this.#noOtherLife();
+      if (leftMs <= 0) throw bootTimeout(this.machine, this.failures, this.#bootTimeoutMs);
       if (life === ended) await delay(LIFE_LOOK_MS);
       // The next life's agent answers nobody who has not greeted it.
       else await this.#greet(Math.min(patienceMs, leftMs));
@@ -520,25 +445,18 @@ export class Guest implements AsyncDisposable {
     await this.qmp.execute('set-action', { reboot: 'shutdown' });
   }
 
-  #noOtherLife(): TmemError {
-    return new TmemError(
-      'GUEST_BOOT_TIMEOUT',
-      `no other life of the guest's began within ${this.#bootTimeoutMs / 1000} s; give ` +
-        `--boot-timeout more, or see what its console says:\n${this.consoleTail(CONSOLE_LINES)}`,
-    );
-  }
-
   /**
    * Connects to the agent anew, if it answers in time.
-   * @throws TmemError (GUEST_VANISHED)
+   * @throws TmemError (GUEST_BOOT_FAILED)
    */
   async #greet(timeoutMs: number): Promise<void> {
     await this.#agent.close();
     try {
-      const options = { bootTimeoutMs: timeoutMs };
-      this.#agent = await connectAgent(this.machine, this.#machineOptions, options);
+      this.#agent = await reachAgent(this.machine, this.#machineOptions.agentSocket, timeoutMs);
     } catch (error) {
-      if (codeOf(error) !== 'GUEST_BOOT_TIMEOUT') throw error;
+      if (codeOf(error) !== 'AGENT_CONNECT_FAILED') {
+        throw await vanished(this.machine, this.failures, false, error);
+      }
     }
   }
 

@@ -2,8 +2,9 @@
  * The QEMU machine of a guest, as a description for `@qemu-tmem/qmp`.
  *
  * Only what a guest needs: a serial console to a file, the agent's port, swap disks, the store's
- * device, folders of the host's.
+ * device, folders of the host's. QEMU runs in its sandbox, where it was built with one.
  */
+import { execFileSync } from 'node:child_process';
 import { type MachineSpec, machineArguments, shellQuote } from '@qemu-tmem/qmp';
 import { GUEST_KERNEL_ARGS } from '../../images/index.js';
 import { type StoreAddress, storeDevices } from '../transport/transports.js';
@@ -12,6 +13,29 @@ import { folderDevices, type HostFolder } from './folders.js';
 
 /** The agent's virtio-serial port; images/guest/agent.h has the same name. */
 const AGENT_PORT = 'org.qemu-tmem.agent.0';
+
+/**
+ * Warnings are on the console too, for a kernel that can give its log to nobody any more. An NMI
+ * is ours alone and asks a kernel that hangs where it is: it says so and panics.
+ */
+const VERDICT_KERNEL_ARGS: readonly string[] = ['loglevel=5', 'unknown_nmi_panic'];
+
+const VERSION_MS_MAX = 10_000;
+let sandboxed: boolean | undefined;
+
+/** Whether the QEMU of this machine can be told to go without system calls it does not need. */
+function hasSandbox(): boolean {
+  if (sandboxed !== undefined) return sandboxed;
+  try {
+    const words = ['-sandbox', 'on', '-version'];
+    execFileSync('qemu-system-x86_64', words, { stdio: 'ignore', timeout: VERSION_MS_MAX });
+    sandboxed = true;
+  } catch {
+    // Without one; where there is no QEMU at all, its launch tells so.
+    sandboxed = false;
+  }
+  return sandboxed;
+}
 
 export interface GuestMachineOptions {
   readonly accelerator: Accelerator;
@@ -73,7 +97,8 @@ export function guestMachineSpec(options: GuestMachineOptions): MachineSpec {
     smp: options.cpus,
     kernel: options.kernelImage,
     initrd: options.initramfs,
-    append: [...GUEST_KERNEL_ARGS, ...options.kernelArguments],
+    append: [...GUEST_KERNEL_ARGS, ...VERDICT_KERNEL_ARGS, ...options.kernelArguments],
+    sandbox: hasSandbox(),
     chardevs: [
       { backend: 'socket', id: 'agent', path: options.agentSocket, server: true, wait: false },
       ...(store?.chardevs ?? []),

@@ -5,6 +5,7 @@
  * kernel, module and store each counted, and says in `problems` whatever does not fit together.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { printable } from '../../images/index.js';
 import {
   any,
   type Checks,
@@ -21,8 +22,8 @@ import type { Transport } from '../transport/transports.js';
 import type { GuestCounters } from './counters.js';
 import type { FrontEnd } from './front-end.js';
 import type { Guest } from './guest.js';
-import { troubleIn } from './kernel-log.js';
 import { type SwapShare, swapShare } from './swap-share.js';
+import { guestTrouble } from './verdict.js';
 import { execWatched } from './watched.js';
 
 export interface StormOptions {
@@ -115,7 +116,7 @@ export interface StormReport {
     readonly storm: number;
     readonly total: number;
   };
-  /** Lines of the guest's kernel log that tell of trouble. */
+  /** What the guest's kernel log tells of trouble: reports, each with all its lines. */
   readonly kernelTrouble: readonly string[];
   /** Whatever does not fit together, in words. */
   readonly problems: readonly string[];
@@ -315,7 +316,7 @@ export async function runStorm(guest: Guest, options: StormOptions): Promise<Sto
   const [result, failure] = await runWorkload(guest, options);
   const storm = (performance.now() - start) / 1000;
   const { counters, host } = await settledCounters(guest);
-  const kernelTrouble = troubleIn(await guest.dmesg());
+  const trouble = await guestTrouble(guest);
   const share = swapShare(counters);
   const refusedBy = refusalsOf(counters);
   const hugePages = hugePagesOf(counters);
@@ -327,8 +328,8 @@ export async function runStorm(guest: Guest, options: StormOptions): Promise<Sto
     ...(options.thp && hugePages.made === 0 ? ['no huge page was made'] : []),
     ...(host === null ? [] : counterProblems(counters, host, guest.frontEnds)),
     ...(host === null ? [] : shareProblems(share, counters, host, shareMin)),
-    ...kernelTrouble.map((line) => `kernel log: ${line}`),
-  ];
+    ...trouble.map(({ line }) => `kernel log: ${line}`),
+  ].map(printable);
   const boot = guest.bootSeconds;
   return {
     kernel: guest.kernel.release,
@@ -351,7 +352,7 @@ export async function runStorm(guest: Guest, options: StormOptions): Promise<Sto
     guest: counters,
     host,
     seconds: { ...boot, storm, total: boot.prepare + boot.boot + boot.swap + storm },
-    kernelTrouble,
+    kernelTrouble: trouble.map(({ report }) => report),
     problems,
     ok: problems.length === 0,
   };

@@ -62,8 +62,8 @@ export interface EnsureKernelOptions {
  * Makes a kernel available. The first call for a catalogue name downloads about 80 MB, or builds
  * the kernel; later calls read the cache only. A cached kernel stays as it is until its folder is
  * removed. Errors: KERNEL_UNKNOWN, KERNEL_FETCH_FAILED, KERNEL_BUILD_FAILED, KERNEL_PATCH_FAILED,
- * TOOLS_MISSING, KERNEL_IMAGE_INVALID, KERNEL_RELEASE_MISMATCH, KERNEL_CONFIG_MISSING,
- * LOCK_TIMEOUT.
+ * KERNEL_PATCH_UNUSABLE, TOOLS_MISSING, KERNEL_IMAGE_INVALID, KERNEL_RELEASE_MISMATCH,
+ * KERNEL_CONFIG_MISSING, LOCK_TIMEOUT.
  */
 export async function ensureKernel(
   which: string | UserKernel,
@@ -83,7 +83,7 @@ async function findKernel(
   const entry = typeof which === 'string' ? findEntry(which) : undefined;
   if (patches.length > 0 && entry?.kind !== 'source') {
     throw new ImagesError(
-      'KERNEL_PATCH_FAILED',
+      'KERNEL_PATCH_UNUSABLE',
       `patches are for kernels that are built here: ${sourceNames()}; ` +
         'patch and build your own kernel yourself',
     );

@@ -26,7 +26,7 @@ export interface Patch {
   readonly text: Buffer;
 }
 
-/** Reads patches, in the order in which they apply. Errors: KERNEL_PATCH_FAILED. */
+/** Reads patches, in the order in which they apply. Errors: KERNEL_PATCH_UNUSABLE. */
 export async function readPatches(paths: readonly string[]): Promise<Patch[]> {
   const patches: Patch[] = [];
   for (const path of paths) {
@@ -34,7 +34,7 @@ export async function readPatches(paths: readonly string[]): Promise<Patch[]> {
       patches.push({ path, text: await readFile(path) });
     } catch (cause) {
       throw new ImagesError(
-        'KERNEL_PATCH_FAILED',
+        'KERNEL_PATCH_UNUSABLE',
         `the patch ${path} cannot be read: ${(cause as Error).message}`,
         { cause },
       );

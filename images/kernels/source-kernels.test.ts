@@ -138,7 +138,7 @@ test('a patch that does not apply is named with what patch said, and leaves noth
   expect(error.message).toMatch(/Hunk #1 FAILED at 1/);
   expect((await readdir(dir)).sort()).toEqual(['bad.patch', 'base']);
   await expect(readPatches([join(dir, 'gone')])).rejects.toMatchObject({
-    code: 'KERNEL_PATCH_FAILED',
+    code: 'KERNEL_PATCH_UNUSABLE',
     message: expect.stringContaining('gone'),
   });
 });
@@ -149,7 +149,7 @@ test('patches are refused for kernels that are not built here', async () => {
   const own = { image: join(dir, 'bzImage'), buildDir: dir };
   for (const which of ['debian-6.1', own]) {
     await expect(ensureKernel(which, options)).rejects.toMatchObject({
-      code: 'KERNEL_PATCH_FAILED',
+      code: 'KERNEL_PATCH_UNUSABLE',
       message: expect.stringContaining('source-6.1'),
     });
   }

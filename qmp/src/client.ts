@@ -5,7 +5,7 @@
 // socket; close() or a lost connection destroys it.
 
 import type * as net from 'node:net';
-import { CallTable, IN_FLIGHT_LIMIT_OOB } from './calls.js';
+import { CallTable, type CallWriter, IN_FLIGHT_LIMIT_OOB } from './calls.js';
 import {
   QmpArgumentError,
   QmpBadReplyError,
@@ -21,7 +21,13 @@ import { MessageSplitter } from './framing.js';
 import type { Qemu72Schema } from './generated/qemu-7.2.js';
 import { parse, stringify } from './json.js';
 import { classify, type Greeting, type QmpEventMessage } from './messages.js';
-import { type ConnectOptions, type ExecuteOptions, type Settings, settingsOf } from './options.js';
+import {
+  type ConnectOptions,
+  type ExecuteOptions,
+  type Settings,
+  settingsOf,
+  type Trace,
+} from './options.js';
 import type {
   CommandName,
   CommandParameters,
@@ -58,6 +64,7 @@ export class QmpClient<S extends QmpSchema = Qemu72Schema> implements AsyncDispo
   readonly #calls: CallTable;
   readonly #hub = new EventHub();
   readonly #settings: Settings;
+  readonly #trace: Trace | undefined;
   readonly #onMessage = (text: string, bytes: number): void => this.#take(text, bytes);
   readonly #ended: Promise<void>;
   #greeting: Greeting | undefined;
@@ -66,14 +73,27 @@ export class QmpClient<S extends QmpSchema = Qemu72Schema> implements AsyncDispo
   #failure: QmpError | undefined;
   #closing = false;
 
-  private constructor(socket: net.Socket, address: string, settings: Settings) {
+  private constructor(
+    socket: net.Socket,
+    address: string,
+    settings: Settings,
+    trace: Trace | undefined,
+  ) {
     this.#socket = socket;
     this.address = address;
     this.#settings = settings;
+    this.#trace = trace;
     this.#splitter = new MessageSplitter(settings.lineLimit);
-    const writer = {
-      write: (line: string) => void socket.write(line),
-      writeWithFds: sendFds.bind(undefined, socket),
+    const send = sendFds.bind(undefined, socket);
+    const writer: CallWriter = {
+      write: (line) => {
+        trace?.('>', line);
+        socket.write(line);
+      },
+      writeWithFds: (line, fds, done) => {
+        trace?.('>', line);
+        send(line, fds, done);
+      },
     };
     this.#calls = new CallTable(writer, settings);
     this.#ended = new Promise((resolve) => socket.once('close', () => resolve()));
@@ -100,7 +120,7 @@ export class QmpClient<S extends QmpSchema = Qemu72Schema> implements AsyncDispo
       signal: options.signal,
     });
     const socket = await openSocket(address, limits());
-    const client = new QmpClient<S>(socket, describeAddress(address), settings);
+    const client = new QmpClient<S>(socket, describeAddress(address), settings, options.trace);
     try {
       await client.#takeGreeting(limits());
       await client.#negotiate(limits());
@@ -303,6 +323,7 @@ export class QmpClient<S extends QmpSchema = Qemu72Schema> implements AsyncDispo
 
   #take(text: string, bytes: number): void {
     if (this.#failure || text === '' || text === '\r') return;
+    this.#trace?.('<', text);
     let value: unknown;
     try {
       value = parse(text, this.#settings.bigints);

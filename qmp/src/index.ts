@@ -12,6 +12,7 @@ export {
 export { LINE_LIMIT_DEFAULT, MessageSplitter } from './framing.js';
 export type { Qemu72Schema } from './generated/qemu-7.2.js';
 export {
+  type LaunchOptions,
   Machine,
   type MachineExit,
   MachineLaunchError,

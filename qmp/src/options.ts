@@ -31,15 +31,20 @@ export interface ConnectOptions extends WaitOptions {
   readonly bigints?: boolean;
   /** Time limit of commands that name none, milliseconds. Default 10 s. */
   readonly commandTimeoutMs?: number;
+  /** Is given each line as it goes (`>`) and comes (`<`), for a log. It must not throw. */
+  readonly trace?: Trace;
 }
+
+/** Takes one line of the protocol, which may end with a line feed. */
+export type Trace = (direction: '>' | '<', line: string) => void;
 
 export interface ExecuteOptions extends WaitOptions {
   /** Descriptors sent along (`getfd`, `add-fd`): UNIX sockets only, needs koffi installed. */
   readonly fds?: readonly number[];
 }
 
-/** The options of a connection, each with its value; the time limit and signal are apart. */
-export type Settings = Required<Omit<ConnectOptions, keyof WaitOptions>>;
+/** The options of a connection, each with its value; time limit, signal and trace are apart. */
+export type Settings = Required<Omit<ConnectOptions, keyof WaitOptions | 'trace'>>;
 
 /** @throws QmpArgumentError for a limit that is none */
 export function settingsOf(options: ConnectOptions): Settings {

@@ -54,7 +54,9 @@ function tmem(
   });
 }
 
-const TCG = ['--accel', 'tcg', '--mem', '128'];
+/** Where the logs of guests that fail go. */
+const kept = join(folder, 'kept');
+const TCG = ['--accel', 'tcg', '--mem', '128', '--keep', kept];
 
 /** Without what a slow machine is told meanwhile. */
 function withoutProgress(stderr: string): string {
@@ -63,7 +65,7 @@ function withoutProgress(stderr: string): string {
 
 /** `tmem run`, whose output is the caller's to read or not. */
 function runUnread(script: string) {
-  return spawn(process.execPath, [MAIN, 'run', ...TCG, '--', script], {
+  return spawn(process.execPath, [MAIN, 'run', '-q', ...TCG, '--', script], {
     env: { ...process.env, TMPDIR: folder },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -95,14 +97,18 @@ describe('tmem run', () => {
   it("passes the command's streams and exit code on", async () => {
     const outcome = await tmem(['run', ...TCG, '--', 'cat /proc/swaps; echo oops >&2; exit 7']);
     expect(outcome.stdout).toContain('/dev/failstop0');
-    expect(withoutProgress(outcome.stderr)).toBe('oops\n');
+    expect(withoutProgress(outcome.stderr)).toBe(
+      'oops\ntmem: 0 puts, 0 gets, 0 pages to disk, nothing swapped; kernel log clean\n',
+    );
     expect(outcome.code).toBe(7);
     expectNothingLeft();
   });
 
   it('keeps the words of a command apart', async () => {
-    const outcome = await tmem(['run', ...TCG, '--', 'printf', '%s|', 'a b', "it's", '$HOME']);
+    const words = ['printf', '%s|', 'a b', "it's", '$HOME'];
+    const outcome = await tmem(['run', '-q', ...TCG, '--', ...words]);
     expect(outcome).toMatchObject({ code: 0, stdout: "a b|it's|$HOME|" });
+    expect(withoutProgress(outcome.stderr)).toBe('');
   });
 
   it('lets the command wait for a reader that does not read, and holds little meanwhile', async () => {
@@ -165,11 +171,17 @@ describe('tmem run', () => {
     expect(outcome.code).toBe(0);
   });
 
-  it('says 255 when the guest panics, with the last lines of its console', async () => {
+  it('says 3 when the guest panics, with the frame at fault, and keeps its words', async () => {
     const outcome = await tmem(['run', ...TCG, '--', 'echo c >/proc/sysrq-trigger; sleep 60']);
-    expect(outcome.stderr).toContain('GUEST_VANISHED');
-    expect(outcome.stderr).toContain('Kernel panic');
-    expect(outcome.code).toBe(255);
+    expect(outcome.stderr).toMatch(
+      /^tmem: GUEST_PANICKED: .*Kernel panic .*: sysrq triggered crash/,
+    );
+    expect(outcome.stderr).toMatch(/Kernel panic.*Call Trace:.*sysrq_handle_crash\+0x/s);
+    const [, where] = /^kept in (.*): console\.log/m.exec(outcome.stderr) ?? [];
+    expect(where?.startsWith(kept)).toBe(true);
+    const console = readFileSync(join(where!, 'console.log'), 'utf8');
+    expect(console).toContain('sysrq_handle_crash+0x');
+    expect(outcome.code).toBe(3);
     expectNothingLeft();
   });
 
@@ -203,9 +215,9 @@ describe('tmem run', () => {
       '--',
       'true',
     ]);
-    expect(outcome.stderr).toMatch(/GUEST_(VANISHED|BOOT_TIMEOUT)/);
+    expect(outcome.stderr).toMatch(/GUEST_BOOT_(FAILED|TIMEOUT)/);
     expect(outcome.stderr).toContain('Attempted to kill init');
-    expect(outcome.code).toBe(255);
+    expect(outcome.code).toBe(4);
     expectNothingLeft();
   });
 });
@@ -227,6 +239,16 @@ describe('tmem storm', () => {
     expectNothingLeft();
   });
 
+  it('prints one JSON object also when it fails', async () => {
+    const outcome = await tmem(['storm', '--kernel', 'no-such', '--json']);
+    expect(JSON.parse(outcome.stdout)).toEqual({
+      ok: false,
+      error: { code: 'KERNEL_UNKNOWN', message: expect.stringContaining('no-such') },
+    });
+    expect(outcome.stderr).toContain('KERNEL_UNKNOWN');
+    expect(outcome.code).toBe(2);
+  });
+
   it('leaves nothing behind when it is interrupted in the storm', async () => {
     const outcome = await tmem(['storm', ...TCG], { interruptOn: 'pages held' });
     expect(outcome.code).toBe(130);
@@ -241,6 +263,8 @@ describe('bad input', () => {
     [['run', '--no-such', '--', 'true'], 2, '--no-such'],
     [['run', '--kernel', 'no-such', '--', 'true'], 2, 'KERNEL_UNKNOWN'],
     [['run', '--kernel', './bzImage', '--', 'true'], 2, '--kbuild'],
+    [['run', '--mirror', 'http://a.example/ x', '--', 'true'], 2, '--mirror'],
+    [['run', '--allow-log', '(', '--', 'true'], 2, '--allow-log'],
     [['run', '--policy', 'no-such', '--', 'true'], 2, 'no-such'],
     [['run', '--size', '3M', '--', 'true'], 2, 'power of two'],
     [['run', '--with', '/no/such/file', '--', 'true'], 2, 'INITRAMFS_PATH_MISSING'],

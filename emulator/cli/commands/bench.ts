@@ -2,6 +2,7 @@
  * `tmem bench` (and `npm run bench`): the same storm over tmem, virtio-blk and zram.
  */
 import type { Command } from 'commander';
+import { printableJson } from '../../../images/index.js';
 import { ExitCode } from '../../errors.js';
 import { type BenchRow, runBench } from '../../guest/bench.js';
 import type { Histogram } from '../../guest/counters.js';
@@ -64,7 +65,7 @@ export function addBenchCommand(program: Command, run: Runner): void {
     .option('--json', 'print one JSON array');
   // Each way to swap decides these.
   addBootOptions(command, { without: ['--swap', '--disk-dir'] }).action((flags: BenchFlags) =>
-    run(async ({ progress, signal }) => {
+    run(flags, async ({ progress, signal }) => {
       const rows = await runBench({
         guest: guestOptions(flags),
         mib: flags.mib,
@@ -75,7 +76,7 @@ export function addBenchCommand(program: Command, run: Runner): void {
         signal,
         say: progress.say,
       });
-      process.stdout.write(flags.json ? `${JSON.stringify(rows)}\n` : `\n${table(rows)}`);
+      process.stdout.write(flags.json ? `${printableJson(rows)}\n` : `\n${table(rows)}`);
       return rows.every((row) => row.ok) ? ExitCode.OK : ExitCode.FAILED;
     }),
   );

@@ -2,6 +2,7 @@
  * `tmem doctor`: checks every prerequisite and says how to mend each.
  */
 import type { Command } from 'commander';
+import { printableJson } from '../../../images/index.js';
 import { ExitCode } from '../../errors.js';
 import { type Check, runDoctor } from '../../guest/doctor.js';
 import type { Runner } from '../context.js';
@@ -30,7 +31,7 @@ export function addDoctorCommand(program: Command, run: Runner): void {
     .option('--fetch', 'fetch or build the kernel when it is not there yet')
     .option('--json', 'as one JSON array')
     .action((flags: DoctorFlags) =>
-      run(async ({ progress, signal }) => {
+      run(flags, async ({ progress, signal }) => {
         const { kernel = 'debian-6.1' } = kernelChoice(flags);
         const options = { progress: progress.slow, signal, fetch: flags.fetch ?? false };
         const checks: Check[] = [];
@@ -39,7 +40,7 @@ export function addDoctorCommand(program: Command, run: Runner): void {
           checks.push(check);
           if (!flags.json) process.stdout.write(render(check));
         }
-        if (flags.json) process.stdout.write(`${JSON.stringify(checks)}\n`);
+        if (flags.json) process.stdout.write(`${printableJson(checks)}\n`);
         const missing = checks.some((check) => check.state === 'no');
         return missing ? ExitCode.UNAVAILABLE : ExitCode.OK;
       }),

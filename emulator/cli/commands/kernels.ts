@@ -10,6 +10,7 @@ import {
   type KernelEntry,
   kernelCatalogue,
   type Prunable,
+  printableJson,
   pruneKernels,
 } from '../../../images/index.js';
 import { ExitCode, TmemError } from '../../errors.js';
@@ -64,7 +65,7 @@ async function prune(flags: KernelsFlags): Promise<number> {
     olderThanDays: flags.olderThan ?? 0,
     dryRun: flags.dryRun ?? false,
   });
-  process.stdout.write(flags.json ? `${JSON.stringify(pruned)}\n` : renderPruned(pruned, cacheDir));
+  process.stdout.write(flags.json ? `${printableJson(pruned)}\n` : renderPruned(pruned, cacheDir));
   return ExitCode.OK;
 }
 
@@ -73,7 +74,7 @@ async function listKernels(flags: KernelsFlags): Promise<number> {
   for (const entry of kernelCatalogue()) {
     kernels.push({ ...entry, cached: await isCached(entry, defaultCacheDir()) });
   }
-  process.stdout.write(flags.json ? `${JSON.stringify(kernels)}\n` : renderKernels(kernels));
+  process.stdout.write(flags.json ? `${printableJson(kernels)}\n` : renderKernels(kernels));
   return ExitCode.OK;
 }
 
@@ -86,7 +87,7 @@ export function addKernelsCommand(program: Command, run: Runner): void {
     .option('--dry-run', 'with --prune: say what would go')
     .option('--json', 'as one JSON array')
     .action((flags: KernelsFlags) =>
-      run(async ({ signal }) => {
+      run(flags, async ({ signal }) => {
         if (flags.prune) return interruptible(signal, () => prune(flags));
         if (flags.olderThan === undefined && !flags.dryRun) return listKernels(flags);
         throw new TmemError('OPTION_INVALID', '--older-than and --dry-run go with --prune');

@@ -2,7 +2,7 @@
  * `tmem matrix` (and `npm run matrix`): a verified storm for each kernel, front end and transport.
  */
 import type { Command } from 'commander';
-import { didYouMean, isCached, kernelCatalogue } from '../../../images/index.js';
+import { didYouMean, isCached, kernelCatalogue, printableJson } from '../../../images/index.js';
 import { ExitCode, TmemError } from '../../errors.js';
 import { type MatrixRow, runMatrix } from '../../guest/matrix.js';
 import { defaultCacheDir } from '../../guest/paths.js';
@@ -105,7 +105,7 @@ export function addMatrixCommand(program: Command, run: Runner): void {
     .option('--timeout <s>', 'seconds for one storm', integer(1, 86400), 300)
     .option('--json', 'print one JSON array, a row a combination');
   addBootOptions(command, { mem: 128, without: DECIDED }).action((flags: MatrixFlags) =>
-    run(async ({ progress, signal }) => {
+    run(flags, async ({ progress, signal }) => {
       const rows = await runMatrix({
         kernels: await kernelNames(flags),
         transports: transportNames(flags),
@@ -123,7 +123,7 @@ export function addMatrixCommand(program: Command, run: Runner): void {
         },
       });
       progress.close();
-      process.stdout.write(flags.json ? `${JSON.stringify(rows)}\n` : `\n${renderMatrix(rows)}`);
+      process.stdout.write(flags.json ? `${printableJson(rows)}\n` : `\n${renderMatrix(rows)}`);
       return rows.some((row) => row.outcome === 'failed') ? ExitCode.FAILED : ExitCode.OK;
     }),
   );

@@ -1,10 +1,12 @@
 /**
  * `tmem run -- CMD`: boots a guest, sets its swap up, runs CMD in it and passes its exit code on.
+ * The command's output is the caller's own and is passed on as it is, byte for byte.
  */
 import { type Command, InvalidArgumentError } from 'commander';
 import { ExitCode, TmemError } from '../../errors.js';
 import { bootGuest, type Guest, planGuest } from '../../guest/guest.js';
 import { fetchResult, type ResultPath, resultPath } from '../../guest/results.js';
+import { execWatched } from '../../guest/watched.js';
 import { type Context, describeError, type Runner } from '../context.js';
 import {
   addBootOptions,
@@ -15,11 +17,12 @@ import {
   integer,
 } from '../options.js';
 import { type CommandStreams, hasTerminal, LentTerminal, pipedStreams } from '../terminal.js';
+import { addVerdictOptions, closeRun, type VerdictFlags } from '../verdict.js';
 
 /** The best shell that the guest has. */
 const SHELL = 'if command -v bash >/dev/null; then exec bash -i; else exec sh -i; fi';
 
-export interface RunFlags extends BootFlags {
+export interface RunFlags extends BootFlags, VerdictFlags {
   timeout?: number;
   dryRun?: true;
   files?: string;
@@ -58,13 +61,12 @@ async function execute(
   streams: CommandStreams,
   signal: AbortSignal,
 ): Promise<number> {
-  const limit = flags.timeout === undefined ? {} : { timeoutMs: flags.timeout * 1000 };
-  try {
-    return (await guest.exec(line, { ...streams, ...limit, signal })).code;
-  } catch (error) {
-    if ((error as { code?: string }).code !== 'AGENT_TIMEOUT') throw error;
-    throw new TmemError('TIMEOUT', `the command did not end within ${flags.timeout} s`, error);
-  }
+  const options = { ...streams, signal };
+  const { code } =
+    flags.timeout === undefined
+      ? await guest.exec(line, options)
+      : await execWatched(guest, line, { ...options, timeoutMs: flags.timeout * 1000 });
+  return code;
 }
 
 /** As `execute`, on the terminal of this process. */
@@ -123,7 +125,8 @@ async function runInGuest(line: string, flags: RunFlags, context: Context): Prom
   signal.throwIfAborted();
   const whole = await fetchResults(guest, flags.get ?? [], signal);
   if (ended.status === 'rejected') throw ended.reason;
-  return ended.value === ExitCode.OK && !whole ? ExitCode.FAILED : ended.value;
+  const code = await closeRun(guest, ended.value, flags);
+  return code === ExitCode.OK && !whole ? ExitCode.FAILED : code;
 }
 
 /** A shell in the guest, on the terminal of this process. */
@@ -154,8 +157,8 @@ export function addRunCommand(program: Command, run: Runner): void {
     .option('--dry-run', 'print the QEMU command; run, fetch and build nothing')
     .option('--files <dir>', 'with --dry-run: make the files that it names here, and leave them')
     .option('-v, --verbose', 'say each step on stderr');
-  addBootOptions(command).action((words: string[], flags: RunFlags) =>
-    run(async (context) => {
+  addVerdictOptions(addBootOptions(command)).action((words: string[], flags: RunFlags) =>
+    run({}, async (context) => {
       if (flags.dryRun) {
         const plan = { ...guestOptions(flags), progress: context.progress.slow };
         process.stdout.write(`${await planGuest(plan, flags.files)}\n`);

@@ -65,5 +65,7 @@ export function addServeCommand(program: Command, run: Runner): void {
     .description('run the store and ivshmem server for a QEMU of your own')
     .requiredOption('--socket <path>', 'UNIX socket for QEMU to connect to', socketPath)
     .option('--json', 'print the arguments QEMU needs as one JSON object');
-  addStoreOptions(command).action((flags: ServeFlags) => run((context) => serve(flags, context)));
+  addStoreOptions(command).action((flags: ServeFlags) =>
+    run(flags, (context) => serve(flags, context)),
+  );
 }

@@ -2,6 +2,7 @@
  * `tmem storm` (and `npm start`): boots a guest and runs the verified swap storm.
  */
 import type { Command } from 'commander';
+import { printableJson } from '../../../images/index.js';
 import { ExitCode } from '../../errors.js';
 import { bootGuest } from '../../guest/guest.js';
 import { runStorm, type StormReport } from '../../guest/storm.js';
@@ -57,12 +58,10 @@ export function addStormCommand(program: Command, run: Runner): void {
     .option('--timeout <s>', 'seconds for the storm', integer(1, 86400), 600)
     .option('--json', 'print the report as one JSON object');
   addBootOptions(command).action((flags: StormFlags) =>
-    run(async (context) => {
+    run(flags, async (context) => {
       const report = await storm(flags, context);
       context.progress.close();
-      process.stdout.write(
-        flags.json ? `${JSON.stringify(report)}\n` : `\n${renderReport(report)}`,
-      );
+      process.stdout.write(flags.json ? `${printableJson(report)}\n` : `\n${renderReport(report)}`);
       return report.ok ? ExitCode.OK : ExitCode.FAILED;
     }),
   );

@@ -125,19 +125,37 @@ describe('what a machine keeps and is given', () => {
     const console = path.join(logDir, 'kept', 'console.log');
     const file = path.join(logDir, 'given');
     const fd = fs.openSync(file, 'w+');
+    let hear: (chunk: Buffer) => void = () => {};
+    const heard = new Promise<Buffer>((resolve) => {
+      hear = resolve;
+    });
     await using machine = await Machine.launch(
       spec({ machine: 'pc', console, fds: [fd], args: [['add-fd', `fd=${inheritedFd(0)},set=7`]] }),
+      { onConsole: (chunk) => hear(chunk) },
     );
     fs.closeSync(fd);
     const sets = await machine.qmp.execute('query-fdsets');
     expect(sets.map((set) => set['fdset-id'])).toEqual([7]);
     // The guest's serial port is written by hand: there is no guest.
     await machine.qmp.execute('human-monitor-command', { 'command-line': 'o /b 0x3f8 0x41' });
+    expect((await heard).toString()).toBe('A');
     fs.appendFileSync(console, 'last line\n');
     expect(machine.consoleTail(1)).toBe('Alast line');
+    expect(machine.consoleText()).toBe('Alast line\n');
     expect(machine.logTail(10)).toBe('');
+    const traffic = fs.readFileSync(machine.qmpLogPath, 'utf8');
+    expect(traffic).toMatch(/^\d+\.\d{3} < {"QMP": .*\n.* > {"execute":"qmp_capabilities"/);
     expect(machine.command).toContain('-mon chardev=qmp,mode=control');
     expect(machine.guarded).toBe(true);
+  });
+
+  it('may run no program and change no user in a sandbox', async () => {
+    await using machine = await Machine.launch(spec({ sandbox: true }));
+    const status = fs.readFileSync(`/proc/${machine.pid}/status`, 'utf8');
+    expect(status).toMatch(/^Seccomp:\t2$/m);
+    expect(machine.command).toContain(
+      '-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny',
+    );
   });
 
   it('waits with a limit, and kill() ends it at once', async () => {

@@ -5,13 +5,13 @@
 
 import type { ChildProcess } from 'node:child_process';
 import * as fs from 'node:fs';
-import * as path from 'node:path';
 import { QmpClient } from '../client.js';
 import { QmpAbortedError, QmpError } from '../errors.js';
 import { bounded, timeLimitOf, type WaitOptions } from '../waiting.js';
-import { MachineSpecError, shellQuote } from './options.js';
+import { MachineLogs } from './logs.js';
+import { shellQuote } from './options.js';
 import { spawnQemu } from './process.js';
-import { type MachineSpec, machineCommand } from './spec.js';
+import { inheritedFd, type MachineSpec, machineCommand } from './spec.js';
 import { fileTail } from './tail.js';
 
 const LAUNCH_TIMEOUT_DEFAULT_MS = 30_000;
@@ -38,6 +38,12 @@ export interface QuitOptions {
   readonly termTimeoutMs?: number;
   /** For SIGKILL to take effect, milliseconds. Default 10 s. */
   readonly killTimeoutMs?: number;
+}
+
+export interface LaunchOptions {
+  readonly signal?: AbortSignal;
+  /** Is given what the guest writes to its console, as it comes. It must not throw. */
+  readonly onConsole?: (chunk: Buffer) => void;
 }
 
 /** `QMP_MACHINE_LAUNCH`: QEMU did not start, or ended, or did not answer in time. */
@@ -73,6 +79,8 @@ export class Machine implements AsyncDisposable {
   /** Whether QEMU dies with this process even when that is killed by SIGKILL. */
   readonly guarded: boolean;
   readonly logPath: string;
+  /** What went over the monitor. */
+  readonly qmpLogPath: string;
   readonly consolePath: string | undefined;
   readonly #child: ChildProcess;
   readonly #exit: Promise<MachineExit>;
@@ -84,14 +92,15 @@ export class Machine implements AsyncDisposable {
     exit: Promise<MachineExit>;
     argv: readonly string[];
     guarded: boolean;
-    logPath: string;
+    logs: MachineLogs;
     consolePath: string | undefined;
   }) {
     this.qmp = parts.qmp;
     this.pid = parts.child.pid!;
     this.argv = parts.argv;
     this.guarded = parts.guarded;
-    this.logPath = parts.logPath;
+    this.logPath = parts.logs.path;
+    this.qmpLogPath = parts.logs.qmpPath;
     this.consolePath = parts.consolePath;
     this.#child = parts.child;
     this.#exit = parts.exit;
@@ -105,41 +114,40 @@ export class Machine implements AsyncDisposable {
    * @throws MachineSpecError before anything runs; MachineLaunchError with exit code, command and
    *   last output, QmpAbortedError, the process gone
    */
-  static async launch(
-    spec: MachineSpec,
-    options: { readonly signal?: AbortSignal } = {},
-  ): Promise<Machine> {
-    const argv = [...machineCommand(spec), ...MONITOR_ARGUMENTS];
+  static async launch(spec: MachineSpec, options: LaunchOptions = {}): Promise<Machine> {
+    const fds = spec.fds ?? [];
+    const argv = [...machineCommand(spec, inheritedFd(fds.length)), ...MONITOR_ARGUMENTS];
     const timeoutMs = timeLimitOf(
       { timeoutMs: spec.launchTimeoutMs ?? LAUNCH_TIMEOUT_DEFAULT_MS },
       1,
     );
-    const logPath = path.join(spec.logDir, 'qemu.log');
     if (options.signal?.aborted) {
       throw new QmpAbortedError('launching QEMU', options.signal.reason);
     }
-    const logFd = openLog(spec, logPath);
+    const logs = new MachineLogs(spec);
     let spawned: ReturnType<typeof spawnQemu>;
     try {
-      spawned = spawnQemu(argv, { logFd, fds: spec.fds ?? [], env: spec.env });
-    } finally {
-      fs.closeSync(logFd);
+      spawned = spawnQemu(argv, { console: spec.console !== undefined, fds, env: spec.env });
+    } catch (error) {
+      logs.close();
+      throw error;
     }
     const { child, monitor, guarded } = spawned;
+    const logged = logs.take(child, spawned.console, options.onConsole);
     const failed = new Promise<never>((_, reject) => child.once('error', reject));
-    const exit = new Promise<MachineExit>((resolve) => {
-      child.once('exit', (code, signal) => resolve({ code, signal }));
-      child.once('error', () => child.pid === undefined && resolve({ code: null, signal: null }));
-    });
+    // Its end is told once its logs are whole.
+    const exit = logged.then(() => ({ code: child.exitCode, signal: child.signalCode }));
     try {
-      const connecting = QmpClient.connect({ socket: monitor }, { ...options, timeoutMs });
+      const { signal } = options;
+      const limits = { timeoutMs, trace: logs.trace, ...(signal && { signal }) };
+      const connecting = QmpClient.connect({ socket: monitor }, limits);
       const qmp = await Promise.race([connecting, failed]);
       const consolePath = spec.console;
-      return new Machine({ qmp, child, exit, argv, guarded, logPath, consolePath });
+      return new Machine({ qmp, child, exit, argv, guarded, logs, consolePath });
     } catch (cause) {
       failed.catch(() => {});
       monitor.destroy();
-      throw await launchError(cause, { child, exit, argv, logPath, timeoutMs });
+      throw await launchError(cause, { child, exit, argv, logPath: logs.path, timeoutMs });
     }
   }
 
@@ -206,6 +214,16 @@ export class Machine implements AsyncDisposable {
     return this.consolePath === undefined ? '' : fileTail(this.consolePath, lines);
   }
 
+  /** All that is kept of the guest's console, with line feeds alone; empty without `console`. */
+  consoleText(): string {
+    if (this.consolePath === undefined) return '';
+    try {
+      return fs.readFileSync(this.consolePath, 'utf8').replaceAll('\r\n', '\n');
+    } catch {
+      return '';
+    }
+  }
+
   /** The last lines QEMU itself printed. */
   logTail(lines: number): string {
     return fileTail(this.logPath, lines);
@@ -233,16 +251,6 @@ export class Machine implements AsyncDisposable {
 export class MachineStuckError extends QmpError {
   constructor(pid: number) {
     super('QMP_MACHINE_STUCK', `QEMU (pid ${pid}) survived SIGKILL: see /proc/${pid}/stack`);
-  }
-}
-
-function openLog(spec: MachineSpec, logPath: string): number {
-  try {
-    fs.mkdirSync(spec.logDir, { recursive: true });
-    if (spec.console !== undefined) fs.mkdirSync(path.dirname(spec.console), { recursive: true });
-    return fs.openSync(logPath, 'w');
-  } catch (cause) {
-    throw new MachineSpecError(`logDir cannot be used: ${cause}`);
   }
 }
 

@@ -16,6 +16,8 @@ export interface SpawnedQemu {
   readonly child: ChildProcess;
   /** Our end of the pair whose other end QEMU has as descriptor 3. */
   readonly monitor: net.Socket;
+  /** Of the pair whose other end is QEMU's descriptor `consoleFd`, if it was asked for. */
+  readonly console: net.Socket | undefined;
   /** False where util-linux's setpriv is missing: then only an orderly exit of ours ends QEMU. */
   readonly guarded: boolean;
 }
@@ -48,13 +50,13 @@ function killOnExit(child: ChildProcess): void {
 
 /**
  * Spawn `argv` with descriptor 3 as one end of a socket pair (Node makes its extra pipes that way)
- * and `fds` from 4 on. Standard output and error go to `logFd`. A failure to start is the child's
- * 'error' event.
+ * and `fds` from 4 on, then another pair for the console. Standard output and error are pipes. A
+ * failure to start is the child's 'error' event.
  */
 export function spawnQemu(
   argv: readonly string[],
   options: {
-    readonly logFd: number;
+    readonly console: boolean;
     readonly fds: readonly number[];
     readonly env: Readonly<Record<string, string>> | undefined;
   },
@@ -62,12 +64,19 @@ export function spawnQemu(
   const setpriv = process.platform === 'linux' ? findInPath('setpriv') : undefined;
   const guard = ['--pdeathsig', 'KILL', '--', '/bin/sh', '-c', PARENT_CHECK, `${process.pid}`];
   const command = setpriv ? [setpriv, ...guard, ...argv] : [...argv];
+  const pair = ['pipe' as const];
   const child = spawn(command[0]!, command.slice(1), {
-    stdio: ['ignore', options.logFd, options.logFd, 'pipe', ...options.fds],
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe', ...options.fds, ...(options.console ? pair : [])],
     // Its own session: a Ctrl-C in our terminal is ours to handle, not QEMU's.
     detached: true,
     ...(options.env && { env: { ...options.env } }),
   });
   killOnExit(child);
-  return { child, monitor: child.stdio[3] as net.Socket, guarded: setpriv !== undefined };
+  const console = options.console ? child.stdio[4 + options.fds.length] : undefined;
+  return {
+    child,
+    monitor: child.stdio[3] as net.Socket,
+    console: console as net.Socket | undefined,
+    guarded: setpriv !== undefined,
+  };
 }

@@ -111,6 +111,7 @@ describe('machineArguments', () => {
       netdevs: [{ type: 'user', id: 'net' }],
       serials: ['null'],
       monitorPath: '/run/a,b.sock',
+      sandbox: { spawn: 'deny' },
     });
     expect(argv.join(' ')).toBe(
       '-no-user-config -display curses -S -name n -machine q35,usb=on -accel kvm ' +
@@ -118,7 +119,7 @@ describe('machineArguments', () => {
         '-object memory-backend-file,id=m,share=on,size=64M -blockdev null-co,node-name=b ' +
         '-netdev user,id=net -serial null ' +
         '-chardev socket,id=qmp-second,path=/run/a,,b.sock,server=on,wait=off ' +
-        '-mon chardev=qmp-second,mode=control',
+        '-mon chardev=qmp-second,mode=control -sandbox on,spawn=deny',
     );
     expect(formatOptions([['-m', '1G']])).toEqual(['-m', '1G']);
     expect(inheritedFd(0)).toBe(4);

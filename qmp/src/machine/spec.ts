@@ -24,7 +24,10 @@ export interface MachineSpec {
   readonly binary?: string;
   /** Where `qemu.log` goes (made when missing). Files there are kept: they are the caller's. */
   readonly logDir: string;
-  /** A file for the guest's first serial port; made by QEMU, kept. */
+  /**
+   * A file for what the guest writes to its first serial port; kept. `Machine` writes it, beginning
+   * and end of what is too much; typed by a person, QEMU does, all of it.
+   */
   readonly console?: string;
   /** Give `-nodefaults` when false. Default true: QEMU's own default devices. */
   readonly defaults?: boolean;
@@ -57,6 +60,11 @@ export interface MachineSpec {
   readonly serials?: readonly string[];
   /** A second QMP monitor on this UNIX socket path, for people with a shell. */
   readonly monitorPath?: string;
+  /**
+   * `-sandbox`: system calls that QEMU has no use for are refused it. True is all that it can be
+   * told; give properties to leave some out. Default: none.
+   */
+  readonly sandbox?: boolean | OptionProperties;
   /** Anything else, last. */
   readonly args?: readonly QemuOption[];
   /** Descriptors QEMU inherits: the first becomes 4, see `inheritedFd`. They stay the caller's. */
@@ -98,7 +106,27 @@ function hardwareArguments(spec: MachineSpec): string[] {
   return argv;
 }
 
-function deviceArguments(spec: MachineSpec): string[] {
+/** Where the console goes: a file for a person, a descriptor of the launcher's. */
+function consoleChardev(path: string, fd: number | undefined): ChardevSpec {
+  const id = 'qmp-console';
+  return fd === undefined ? { backend: 'file', id, path } : { backend: 'socket', id, fd };
+}
+
+/** No new process, no other user, no other priority, no system call of yesterday. */
+const SANDBOX: OptionProperties = {
+  obsolete: 'deny',
+  elevateprivileges: 'deny',
+  spawn: 'deny',
+  resourcecontrol: 'deny',
+};
+
+function sandboxArguments({ sandbox = false }: MachineSpec): string[] {
+  if (sandbox === false) return [];
+  const properties = sandbox === true ? SANDBOX : sandbox;
+  return ['-sandbox', ['on', formatOption(properties)].join(',')];
+}
+
+function deviceArguments(spec: MachineSpec, consoleFd: number | undefined): string[] {
   const argv: string[] = [];
   const addAll = (
     flag: string,
@@ -115,7 +143,7 @@ function deviceArguments(spec: MachineSpec): string[] {
   addAll('-netdev', spec.netdevs, 'type');
   addAll('-device', spec.devices, 'driver');
   if (spec.console !== undefined) {
-    addAll('-chardev', [{ backend: 'file', id: 'qmp-console', path: spec.console }], 'backend');
+    addAll('-chardev', [consoleChardev(spec.console, consoleFd)], 'backend');
     argv.push('-serial', 'chardev:qmp-console');
   }
   for (const serial of spec.serials ?? []) argv.push('-serial', serial);
@@ -124,27 +152,28 @@ function deviceArguments(spec: MachineSpec): string[] {
 
 /**
  * The arguments of QEMU for this description, without the binary and without the monitor that
- * `Machine.launch` adds: what a person would type.
+ * `Machine.launch` adds: what a person would type. With `consoleFd` the console is that inherited
+ * descriptor, as for `Machine.launch`.
  * @throws MachineSpecError
  */
-export function machineArguments(spec: MachineSpec): string[] {
+export function machineArguments(spec: MachineSpec, consoleFd?: number): string[] {
   const argv: string[] = [];
   if (spec.userConfig === false) argv.push('-no-user-config');
   if (spec.defaults === false) argv.push('-nodefaults');
   if (spec.noReboot) argv.push('-no-reboot');
   argv.push('-display', spec.display ?? 'none');
   if (spec.paused) argv.push('-S');
-  argv.push(...hardwareArguments(spec), ...deviceArguments(spec));
+  argv.push(...hardwareArguments(spec), ...deviceArguments(spec, consoleFd));
   if (spec.monitorPath !== undefined) {
     const socket = { backend: 'socket', id: 'qmp-second', path: spec.monitorPath };
     argv.push('-chardev', formatOption({ ...socket, server: true, wait: false }, 'backend'));
     argv.push('-mon', 'chardev=qmp-second,mode=control');
   }
-  argv.push(...formatOptions(spec.args ?? []));
+  argv.push(...sandboxArguments(spec), ...formatOptions(spec.args ?? []));
   return argv;
 }
 
 /** The whole command on one line, shell-quoted, without the launcher's own monitor. */
-export function machineCommand(spec: MachineSpec): string[] {
-  return [spec.binary ?? BINARY_DEFAULT, ...machineArguments(spec)];
+export function machineCommand(spec: MachineSpec, consoleFd?: number): string[] {
+  return [spec.binary ?? BINARY_DEFAULT, ...machineArguments(spec, consoleFd)];
 }
