@@ -215,7 +215,7 @@ class LiarProof {
     await this.watch();
     await this.attachToLies();
     await this.swapUnasked();
-    await this.unplugUnasked();
+    if (!this.#run.quick) await this.unplugUnasked();
     await this.serveHonestly();
     await this.swapAnswered();
     await this.look();
