@@ -1,6 +1,6 @@
 /**
  * Storms in huge pages: every kernel of the catalogue, each front end that takes its swapped pages,
- * anonymous and shared memory, in guests large enough that the kernel turns huge pages on by itself.
+ * anonymous and shared memory, in guests so large that the kernel turns huge pages on by itself.
  * Kernels that are not in the cache are fetched or built there. `npx vitest run --project kernels
  * test/kernels/thp.kernel.test.ts`.
  */
@@ -27,7 +27,7 @@ const isDebug = (kernel: string): boolean => kernel.endsWith('-debug');
 const hookOf = (kernel: string): string => (/6\.12|backports/.test(kernel) ? 'zswap' : 'frontswap');
 
 const CELLS = kernelCatalogue().flatMap(({ name }) =>
-  [hookOf(name), 'block'].map((frontEnd) => ({ kernel: name, frontEnd })),
+  [hookOf(name), 'block'].map((frontEnd) => [name, frontEnd] as const),
 );
 
 let dir: string;
@@ -60,7 +60,7 @@ async function storm(guest: Guest, options: Partial<StormOptions> = {}): Promise
   return report;
 }
 
-describe.each(CELLS)('$kernel, $frontEnd', ({ kernel, frontEnd }) => {
+describe.each(CELLS)('%s, %s', (kernel, frontEnd) => {
   it('storms in huge pages, then in shared memory, then as a disk', async () => {
     await using guest = await boot(kernel, frontEnd);
     expect(await guest.sh('cat /sys/kernel/mm/transparent_hugepage/enabled')).toMatch(/\[always]/);
@@ -77,11 +77,11 @@ describe.each(CELLS)('$kernel, $frontEnd', ({ kernel, frontEnd }) => {
   });
 });
 
-const ZSWAP = CELLS.filter(({ frontEnd }) => frontEnd === 'zswap');
+const ZSWAP = CELLS.filter(([, frontEnd]) => frontEnd === 'zswap');
 
 it.each(ZSWAP)(
-  '$kernel, $frontEnd: folios of several sizes, on a disk that takes them whole',
-  async ({ kernel, frontEnd }) => {
+  '%s, %s: folios of several sizes, on a disk that takes them whole',
+  async (kernel, frontEnd) => {
     await using guest = await boot(kernel, frontEnd);
     const sizes = '/sys/kernel/mm/transparent_hugepage/hugepages-*kB/enabled';
     await guest.sh(
