@@ -4,9 +4,9 @@
  * our name.
  *
  * Of a device that no driver has, the name is asked for once we have it (serial_control.c). None is
- * taken from the console driver before its port's name is known, for somebody else's port is in use;
- * that driver shows names in sysfs only, where they are part of the kernel's ABI. Process context;
- * all of it may sleep.
+ * taken from the console driver before its port's name is known, for somebody else's port is in
+ * use; that driver shows names in sysfs only, where they are part of the kernel's ABI. Process
+ * context; all of it may sleep.
  */
 #include <linux/delay.h>
 #include <linux/device.h>
