@@ -10,6 +10,10 @@
 
 #include "link.h"
 
+#define TMEM_PORT_NAME		"org.qemu-tmem.pages.0"
+/* The port of that name; number 0 QEMU keeps for a console. */
+#define TMEM_SERIAL_PORT	1
+
 #define TMEM_SERIAL_RX		64
 #define TMEM_SERIAL_TX		8
 #define TMEM_SERIAL_CONTROLS	16
@@ -54,5 +58,9 @@ struct tmem_serial {
 int tmem_serial_add_control(struct tmem_serial *serial, void *buffer);
 void tmem_serial_control(struct tmem_serial *serial);
 int tmem_serial_open(struct tmem_serial *serial);
+
+/* serial_find.c */
+bool tmem_serial_may_be_ours(struct virtio_device *vdev);
+struct device *tmem_serial_find(struct device_driver *own);
 
 #endif /* TMEM_SERIAL_H */

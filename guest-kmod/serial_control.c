@@ -13,8 +13,6 @@
 #include "compat.h"
 #include "serial.h"
 
-#define TMEM_PORT_NAME		"org.qemu-tmem.pages.0"
-#define TMEM_SERIAL_PORT	1
 #define TMEM_CONTROL_MS		2000
 
 /* A buffer for what the device may say. */
@@ -53,20 +51,25 @@ static void tmem_serial_hear(struct tmem_serial *serial, void *message, unsigned
 	}
 }
 
-/* Takes in what the device says. */
+/* Takes in what the device says; of one that never pauses, a part at a time. */
 void tmem_serial_control(struct tmem_serial *serial)
 {
+	unsigned int messages = 0;
 	unsigned int bytes;
-	bool any = false;
 	void *message;
 
 	while ((message = virtqueue_get_buf(serial->queues[TMEM_VQ_CONTROL_RX], &bytes)) != NULL) {
 		tmem_serial_hear(serial, message,
 				 min_t(unsigned int, bytes, TMEM_CONTROL_BYTES - 1));
-		WARN_ON_ONCE(tmem_serial_add_control(serial, message));
-		any = true;
+		/* There is room: it has just come from there. Else the device is gone. */
+		if (tmem_serial_add_control(serial, message))
+			return;
+		if (++messages == TMEM_SERIAL_CONTROLS) {
+			tmem_link_kick(serial->link);
+			break;
+		}
 	}
-	if (any)
+	if (messages)
 		virtqueue_kick(serial->queues[TMEM_VQ_CONTROL_RX]);
 }
 
@@ -126,8 +129,8 @@ int tmem_serial_open(struct tmem_serial *serial)
 	if (ret)
 		return ret;
 	if (!tmem_serial_hears(serial, &serial->port_named)) {
-		dev_err(dev, "port %u is not called %s: is this the device set aside for tmem?\n",
-			TMEM_SERIAL_PORT, TMEM_PORT_NAME);
+		dev_info(dev, "port %u is not called %s: not the device set aside for tmem\n",
+			 TMEM_SERIAL_PORT, TMEM_PORT_NAME);
 		return -ENODEV;
 	}
 	if (!tmem_serial_hears(serial, &serial->host_open)) {

@@ -4,8 +4,8 @@
  * for it (virtio 1.1 section 5.3), with a driver of our own, since virtio_console has no way in for
  * kernel code.
  *
- * The device is known by having room for just two ports; the port's name is then asked for. If the
- * kernel's own console driver has such a device already, it is taken from that.
+ * The device is known by its port's name (serial_find.c). If the kernel's own console driver has it
+ * already, it is taken from that and given back when we go.
  *
  * Contexts: callbacks come in hard interrupts and only kick the link; all else is in the link's
  * thread, or in probe and remove. Buffers are ours, made in probe.
@@ -20,8 +20,6 @@
 #include "compat.h"
 #include "serial.h"
 
-/* Room for two ports: number 0, which QEMU keeps for a console, and ours. */
-#define TMEM_SERIAL_PORTS	2
 #define TMEM_GOODBYE_MS		200
 
 /* Frames that the device is through with. */
@@ -82,7 +80,7 @@ static int tmem_serial_add_rx(struct tmem_serial *serial, struct page *page)
 /* The next buffer that has come; false when there is none. */
 static bool tmem_serial_next(struct tmem_serial *serial)
 {
-	unsigned int bytes;
+	unsigned int bytes = 0;
 
 	serial->current_page = virtqueue_get_buf(serial->queues[TMEM_VQ_RX], &bytes);
 	serial->current_at = 0;
@@ -93,6 +91,7 @@ static bool tmem_serial_next(struct tmem_serial *serial)
 static size_t tmem_serial_receive(void *port, void *into, size_t room)
 {
 	struct tmem_serial *serial = port;
+	unsigned int buffers = 0;
 	size_t count = 0;
 
 	tmem_serial_control(serial);
@@ -104,11 +103,17 @@ static size_t tmem_serial_receive(void *port, void *into, size_t room)
 		serial->current_at += part;
 		if (serial->current_at < serial->current_bytes)
 			break;
-		/* There is room: it has just come from there. */
-		WARN_ON_ONCE(tmem_serial_add_rx(serial, serial->current_page));
+		/* There is room: it has just come from there. Else the device is gone. */
+		if (tmem_serial_add_rx(serial, serial->current_page))
+			break;
 		serial->current_page = NULL;
+		/* Each may come back at once, with nothing in it. */
+		if (++buffers == TMEM_SERIAL_RX) {
+			tmem_link_kick(serial->link);
+			break;
+		}
 	}
-	if (count)
+	if (buffers)
 		virtqueue_kick(serial->queues[TMEM_VQ_RX]);
 	return count;
 }
@@ -133,18 +138,6 @@ static void tmem_serial_callback(struct virtqueue *queue)
 	struct tmem_serial *serial = queue->vdev->priv;
 
 	tmem_link_kick(serial->link);
-}
-
-/* Whether the device is one set aside for us: just two ports. Process context. */
-static bool tmem_serial_is_ours(struct virtio_device *vdev)
-{
-	u32 ports;
-
-	if (vdev->id.device != VIRTIO_ID_CONSOLE ||
-	    !(tmem_virtio_features(vdev) & BIT_ULL(VIRTIO_CONSOLE_F_MULTIPORT)))
-		return false;
-	virtio_cread(vdev, struct virtio_console_config, max_nr_ports, &ports);
-	return ports == TMEM_SERIAL_PORTS;
 }
 
 static void tmem_serial_free(struct tmem_serial *serial)
@@ -194,7 +187,14 @@ static struct tmem_serial *tmem_serial_alloc(void)
 	return NULL;
 }
 
-/* Queues, with buffers for all that may come. May sleep. */
+/* Gives the device back as it was, and all buffers with it. May sleep. */
+static void tmem_serial_take_down(struct tmem_serial *serial)
+{
+	tmem_reset_virtio(serial->vdev);
+	serial->vdev->config->del_vqs(serial->vdev);
+}
+
+/* Queues, with buffers for all that may come; none of them after an error. May sleep. */
 static int tmem_serial_set_up(struct tmem_serial *serial)
 {
 	vq_callback_t *callbacks[TMEM_VQS] = {
@@ -214,16 +214,14 @@ static int tmem_serial_set_up(struct tmem_serial *serial)
 		ret = tmem_serial_add_control(serial, serial->control_in[i]);
 	for (i = 0; i < TMEM_SERIAL_RX && !ret; i++)
 		ret = tmem_serial_add_rx(serial, serial->pages[i]);
+	if (ret) {
+		/* The device has those that were added. */
+		tmem_serial_take_down(serial);
+		return ret;
+	}
 	virtqueue_kick(serial->queues[TMEM_VQ_CONTROL_RX]);
 	virtqueue_kick(serial->queues[TMEM_VQ_RX]);
-	return ret;
-}
-
-/* Gives the device back as it was. May sleep. */
-static void tmem_serial_take_down(struct tmem_serial *serial)
-{
-	tmem_reset_virtio(serial->vdev);
-	serial->vdev->config->del_vqs(serial->vdev);
+	return 0;
 }
 
 static int tmem_serial_probe(struct virtio_device *vdev)
@@ -232,7 +230,7 @@ static int tmem_serial_probe(struct virtio_device *vdev)
 	int ret;
 
 	/* Others are the console driver's. */
-	if (!tmem_serial_is_ours(vdev))
+	if (tmem_the_device() || !tmem_serial_may_be_ours(vdev))
 		return -ENODEV;
 	serial = tmem_serial_alloc();
 	if (!serial)
@@ -300,35 +298,37 @@ static struct virtio_driver tmem_serial_driver = {
 	.remove = tmem_serial_remove,
 };
 
-/* Whether the console driver has a device of ours. */
-static int tmem_serial_is_taken(struct device *dev, const void *unused)
+/* The device that we took from the console driver, if any; a reference. */
+static struct device *tmem_serial_taken;
+
+static void tmem_serial_exit(void)
 {
-	return dev->driver && dev->driver != &tmem_serial_driver.driver &&
-	       tmem_serial_is_ours(dev_to_virtio(dev));
+	unregister_virtio_driver(&tmem_serial_driver);
+	if (!tmem_serial_taken)
+		return;
+	/* Nobody has it now: it goes to the driver that would have it without us. */
+	if (device_attach(tmem_serial_taken) < 0)
+		dev_warn(tmem_serial_taken, "no driver takes it back\n");
+	put_device(tmem_serial_taken);
+	tmem_serial_taken = NULL;
 }
 
+/* The caller calls exit after a success, also when no device was found. */
 static int tmem_serial_init(void)
 {
-	struct device *taken;
 	int ret;
 
 	ret = register_virtio_driver(&tmem_serial_driver);
 	if (ret || tmem_the_device())
 		return ret;
-	taken = bus_find_device(tmem_serial_driver.driver.bus, NULL, NULL, tmem_serial_is_taken);
-	if (!taken)
+	tmem_serial_taken = tmem_serial_find(&tmem_serial_driver.driver);
+	if (!tmem_serial_taken)
 		return 0;
-	device_release_driver(taken);
+	device_release_driver(tmem_serial_taken);
 	ret = driver_attach(&tmem_serial_driver.driver);
-	put_device(taken);
 	if (ret)
-		unregister_virtio_driver(&tmem_serial_driver);
+		tmem_serial_exit();
 	return ret;
-}
-
-static void tmem_serial_exit(void)
-{
-	unregister_virtio_driver(&tmem_serial_driver);
 }
 
 const struct tmem_transport tmem_serial = {

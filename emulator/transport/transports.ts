@@ -13,7 +13,7 @@ export const TRANSPORTS: readonly Transport[] = ['ivshmem', 'virtio-serial'];
 
 /**
  * The port on which pages travel. It is the one port of a device of its own: two ports at most, of
- * which QEMU keeps number 0 for a console. guest-kmod/transport_serial.c knows the device by that.
+ * which QEMU keeps number 0 for a console. guest-kmod/serial_find.c knows the device by both.
  */
 const PORT_NAME = 'org.qemu-tmem.pages.0';
 const PORTS_MAX = 2;

@@ -84,3 +84,45 @@ describe('the reader of frames', () => {
     }
   });
 });
+
+describe('the virtio-serial transport', () => {
+  let program = '';
+  beforeAll(() => {
+    const headers = ['link.h', 'serial.h', 'tmem.h', 'tmem_abi.h'];
+    program = build('serial', ['transport_serial.c', 'serial_control.c', ...headers]);
+  });
+
+  const outcome = (what: string): Record<string, number> => {
+    const lines = run(program, [what], new Uint8Array(0)).trim().split('\n');
+    return Object.fromEntries(lines.map((line) => line.split(' ')).map(([k, v]) => [k, Number(v)]));
+  };
+
+  it('gives buffers back that come with nothing in them, or claim more than they hold', () => {
+    const { bytes, with_device, kicks } = outcome('mixed');
+    expect({ bytes, with_device, kicks }).toEqual({
+      bytes: 5 + 4096 + 3,
+      with_device: 64,
+      kicks: 1,
+    });
+  });
+
+  it('does not go on for ever with a device that hands empty buffers back at once', () => {
+    expect(outcome('empty')).toMatchObject({ bytes: 0, with_device: 64, kicks: 1, looks: 64 });
+    // It comes again when others have run.
+    expect(outcome('empty').link_kicks).toBeGreaterThan(0);
+  });
+
+  it('does not go on for ever with one that never stops to say something', () => {
+    const { control_with_device, control_kicks, link_kicks } = outcome('control');
+    expect({ control_with_device, control_kicks, link_kicks }).toEqual({
+      control_with_device: 16,
+      control_kicks: 1,
+      link_kicks: 1,
+    });
+  });
+
+  it('frees no buffer that the device has, when it takes only some', () => {
+    expect(outcome('full')).toEqual({ probe: -28, resets: 1, freed_while_lent: 0 });
+    expect(outcome('empty')).toMatchObject({ resets: 1, freed_while_lent: 0 });
+  });
+});
