@@ -303,6 +303,22 @@ static inline int tmem_register_frontswap(tmem_lookup_t lookup, const struct fro
 }
 #endif
 
+/* From 6.5 on a load can say that the page is ours no more. No load of ours does. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
+#define TMEM_FRONTSWAP_LOAD(name, load)						\
+	static int name(unsigned int type, pgoff_t offset, struct page *page)	\
+	{									\
+		return load(type, offset, page);				\
+	}
+#else
+#define TMEM_FRONTSWAP_LOAD(name, load)						\
+	static int name(unsigned int type, pgoff_t offset, struct page *page,	\
+			bool *exclusive)					\
+	{									\
+		return load(type, offset, page);				\
+	}
+#endif
+
 /* The fail-stop device: a disk of bios, which lies over another. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(5, 16, 0)
 #define TMEM_SUBMIT_BIO(name, body)		\
@@ -318,6 +334,25 @@ static inline int tmem_register_frontswap(tmem_lookup_t lookup, const struct fro
 		body(bio);			\
 	}
 #endif
+
+/* Opens a block device for @holder alone. Modes of its own and @holder for its end came in 6.5. */
+static inline struct block_device *tmem_open_disk(const char *path, void *holder)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
+	return blkdev_get_by_path(path, FMODE_READ | FMODE_WRITE | FMODE_EXCL, holder);
+#else
+	return blkdev_get_by_path(path, BLK_OPEN_READ | BLK_OPEN_WRITE, holder, NULL);
+#endif
+}
+
+static inline void tmem_close_disk(struct block_device *disk, void *holder)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
+	blkdev_put(disk, FMODE_READ | FMODE_WRITE | FMODE_EXCL);
+#else
+	blkdev_put(disk, holder);
+#endif
+}
 
 static inline struct gendisk *tmem_bio_disk(const struct bio *bio)
 {

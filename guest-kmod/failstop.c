@@ -23,7 +23,6 @@
 #include "tmem.h"
 
 #define TMEM_FAILSTOPS_MAX	4
-#define TMEM_FAILSTOP_MODE	(FMODE_READ | FMODE_WRITE | FMODE_EXCL)
 
 /* One device over another. Made at load and kept: with frontswap the module stays. */
 struct tmem_failstop {
@@ -129,7 +128,7 @@ void tmem_failstop_unwrite(const struct swap_info_struct *info, pgoff_t offset)
 static void tmem_failstop_put(struct tmem_failstop *failstop)
 {
 	kvfree(failstop->written);
-	blkdev_put(failstop->below, TMEM_FAILSTOP_MODE);
+	tmem_close_disk(failstop->below, failstop);
 	memset(failstop, 0, sizeof(*failstop));
 }
 
@@ -141,7 +140,7 @@ static int tmem_failstop_add(const char *path)
 
 	if (tmem_failstop_count == TMEM_FAILSTOPS_MAX)
 		return -ENOSPC;
-	failstop->below = blkdev_get_by_path(path, TMEM_FAILSTOP_MODE, failstop);
+	failstop->below = tmem_open_disk(path, failstop);
 	if (IS_ERR(failstop->below)) {
 		ret = PTR_ERR(failstop->below);
 		memset(failstop, 0, sizeof(*failstop));

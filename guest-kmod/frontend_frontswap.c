@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The frontswap front end: Linux 3.5 to 6.5; the hooks do no more than name a swap area (area.c).
+ * The frontswap front end: Linux 5.10 to 6.5; the hooks do no more than name a swap area (area.c).
  *
  * Contexts (mm/page_io.c, mm/swapfile.c of 5.10 and 6.1): init and area may sleep; store and load
  * may sleep, with the page locked, inside reclaim or a fault. invalidate_page comes under si->lock
@@ -65,10 +65,12 @@ static int tmem_frontswap_load(unsigned int type, pgoff_t offset, struct page *p
 	return 0;
 }
 
+TMEM_FRONTSWAP_LOAD(tmem_frontswap_load_hook, tmem_frontswap_load)
+
 static TMEM_FRONTSWAP_OPS_CONST struct frontswap_ops tmem_frontswap_ops = {
 	.init = tmem_frontswap_on,
 	.store = tmem_frontswap_store,
-	.load = tmem_frontswap_load,
+	.load = tmem_frontswap_load_hook,
 	.invalidate_page = tmem_area_forget,
 	.invalidate_area = tmem_area_off,
 };
