@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Latency histograms: per-CPU counts, eight buckets for each power of two of nanoseconds.
+ * Latency histograms: per-CPU counts, eight buckets for each power of two of nanoseconds. They are
+ * made as the module starts: all modules together have 8 KiB of per-CPU memory of their own.
  */
 #include <linux/bits.h>
 #include <linux/log2.h>
@@ -18,7 +19,7 @@ struct tmem_histogram {
 	u64 buckets[TMEM_LATENCIES][TMEM_BUCKETS];	/* counts */
 };
 
-static DEFINE_PER_CPU(struct tmem_histogram, tmem_histograms);
+static struct tmem_histogram __percpu *tmem_histograms;
 
 static u32 tmem_bucket(u64 ns)
 {
@@ -39,10 +40,23 @@ static u64 tmem_bucket_floor(u32 bucket)
 	return (u64)(TMEM_SUBS + bucket % TMEM_SUBS) << (bucket / TMEM_SUBS - 1);
 }
 
+/* May sleep. Before any operation. */
+int tmem_histograms_init(void)
+{
+	tmem_histograms = alloc_percpu(struct tmem_histogram);
+	return tmem_histograms ? 0 : -ENOMEM;
+}
+
+/* May sleep. No operation is under way, and none comes. */
+void tmem_histograms_exit(void)
+{
+	free_percpu(tmem_histograms);
+}
+
 /* Any context. */
 void tmem_histogram_add(enum tmem_latency which, u64 ns)
 {
-	this_cpu_inc(tmem_histograms.buckets[which][tmem_bucket(ns)]);
+	this_cpu_inc(tmem_histograms->buckets[which][tmem_bucket(ns)]);
 }
 
 /* One line a bucket that is not empty: its floor in nanoseconds, its count. */
@@ -55,7 +69,7 @@ void tmem_histogram_show(struct seq_file *file, enum tmem_latency which)
 		int cpu;
 
 		for_each_possible_cpu(cpu)
-			count += per_cpu(tmem_histograms, cpu).buckets[which][bucket];
+			count += per_cpu_ptr(tmem_histograms, cpu)->buckets[which][bucket];
 		if (count)
 			seq_printf(file, "%llu %llu\n", tmem_bucket_floor(bucket), count);
 	}

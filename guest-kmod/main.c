@@ -194,9 +194,12 @@ static int __init tmem_init(void)
 {
 	int ret;
 
-	ret = tmem_start_transport();
+	ret = tmem_histograms_init();
 	if (ret)
 		return ret;
+	ret = tmem_start_transport();
+	if (ret)
+		goto free;
 	ret = tmem_hypercall_init();
 	if (ret)
 		goto fail;
@@ -210,6 +213,8 @@ stop:
 	tmem_hypercall_exit();
 fail:
 	tmem_transport_on->exit();
+free:
+	tmem_histograms_exit();
 	return ret;
 }
 
@@ -219,6 +224,7 @@ static void __exit tmem_exit(void)
 	tmem_stop_front_ends();
 	tmem_hypercall_exit();
 	tmem_transport_on->exit();
+	tmem_histograms_exit();
 }
 
 module_init(tmem_init);

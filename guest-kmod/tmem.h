@@ -314,6 +314,8 @@ int tmem_hypercall_init(void);
 void tmem_hypercall_exit(void);
 
 /* histogram.c */
+int tmem_histograms_init(void);
+void tmem_histograms_exit(void);
 void tmem_histogram_add(enum tmem_latency which, u64 ns);
 struct seq_file;
 void tmem_histogram_show(struct seq_file *file, enum tmem_latency which);
