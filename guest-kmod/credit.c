@@ -45,7 +45,7 @@ void *tmem_slot(struct tmem_device *dev, u32 slot)
 static bool tmem_credit_from_ring(struct tmem_device *dev, u32 *slot)
 {
 	/* Pairs with the host's release: the ring's entries are written before the tail. */
-	u32 tail = le32_to_cpu(smp_load_acquire(&dev->header->credit_tail));
+	u32 tail = le32_to_cpu(virt_load_acquire(&dev->header->credit_tail));
 	u32 skips = 0;
 	u32 next;
 
@@ -58,7 +58,7 @@ static bool tmem_credit_from_ring(struct tmem_device *dev, u32 *slot)
 		*slot = le32_to_cpu(READ_ONCE(dev->credit_ring[next]));
 		dev->credit_head++;
 		/* The entry is read before the host may write it anew. */
-		smp_store_release(&dev->header->credit_head, cpu_to_le32(dev->credit_head));
+		virt_store_release(&dev->header->credit_head, cpu_to_le32(dev->credit_head));
 		if (*slot < dev->slot_count && !test_bit(*slot, dev->held) &&
 		    !__test_and_set_bit(*slot, dev->in_hand))
 			return true;

@@ -4,7 +4,9 @@
  *
  * The shared words are the host's to change at any moment: each is read once into a local, and
  * the local is checked. Our own counters are kept here and only published. Posting works in
- * any context; waiting may sleep.
+ * any context; waiting may sleep. The other side is another machine: barriers towards it are
+ * virt_*, which a kernel without SMP has too. smp_* orders what a link's thread, which plays the
+ * host, and the rest of this kernel do.
  */
 #include <linux/bitmap.h>
 #include <linux/delay.h>
@@ -86,7 +88,7 @@ struct tmem_queue *tmem_queue_of(struct tmem_device *dev, const struct tmem_key 
 static u32 tmem_queue_head(struct tmem_queue *queue)
 {
 	/* Pairs with the host's release: replies are written before the head. */
-	u32 head = le32_to_cpu(smp_load_acquire(&queue->control->head));
+	u32 head = le32_to_cpu(virt_load_acquire(&queue->control->head));
 	u32 tail = READ_ONCE(queue->tail);
 
 	return tail - head <= queue->entries ? head : tail - queue->entries;
@@ -109,7 +111,7 @@ static void tmem_queue_kick(struct tmem_device *dev)
 	u32 rung;
 
 	/* Our tail before their sleep word; see above. */
-	smp_mb();
+	virt_mb();
 	sleep = le32_to_cpu(READ_ONCE(dev->header->host_sleep));
 	if (!(sleep & 1))
 		return;
@@ -157,7 +159,7 @@ static int tmem_queue_push(struct tmem_device *dev, struct tmem_queue *queue,
 		__set_bit(place, queue->busy);
 	WRITE_ONCE(queue->tail, tail + 1);
 	/* The descriptor before the tail that covers it. */
-	smp_store_release(&queue->control->tail, cpu_to_le32(tail + 1));
+	virt_store_release(&queue->control->tail, cpu_to_le32(tail + 1));
 	spin_unlock_irqrestore(&queue->lock, flags);
 	if (sequence)
 		*sequence = tail;
@@ -259,7 +261,7 @@ static void tmem_queue_arm(struct tmem_queue *queue)
 	WRITE_ONCE(queue->control->guest_sleep, cpu_to_le32(queue->sleep_count));
 	spin_unlock_irqrestore(&queue->lock, flags);
 	/* Our sleep word before the last look at their head. */
-	smp_mb();
+	virt_mb();
 }
 
 static void tmem_queue_count_sleeper(struct tmem_queue *queue, int change)

@@ -68,7 +68,7 @@ int tmem_region_check(struct device *parent, struct tmem_header *header, size_t 
 	u32 version;
 
 	/* The host writes magic_lo last: whoever sees it sees the rest. */
-	if (le32_to_cpu(smp_load_acquire(&header->magic_lo)) != TMEM_MAGIC_LO ||
+	if (le32_to_cpu(virt_load_acquire(&header->magic_lo)) != TMEM_MAGIC_LO ||
 	    le32_to_cpu(READ_ONCE(header->magic_hi)) != TMEM_MAGIC_HI) {
 		dev_err(parent, "shared memory holds no tmem header: is a tmem host behind it?\n");
 		return -ENODEV;

@@ -110,11 +110,11 @@ static int tmem_attach(struct tmem_ivshmem *ivshmem, struct pci_dev *pci)
 	WRITE_ONCE(header->guest_peer, cpu_to_le32(ivshmem->peer));
 	WRITE_ONCE(header->guest_epoch, cpu_to_le32(dev->guest_epoch));
 	/* Our words before the state that offers them. */
-	smp_store_release(&header->guest_state, cpu_to_le32(TMEM_GUEST_ATTACHED));
+	virt_store_release(&header->guest_state, cpu_to_le32(TMEM_GUEST_ATTACHED));
 	dev->transport->ring(ivshmem);
 	for (waited = 0; waited < TMEM_ATTACH_MS; waited++) {
 		/* The host's counters are reset before it confirms. */
-		if (le32_to_cpu(smp_load_acquire(&header->session_epoch)) == dev->guest_epoch)
+		if (le32_to_cpu(virt_load_acquire(&header->session_epoch)) == dev->guest_epoch)
 			return 0;
 		usleep_range(1000, 1500);
 	}
@@ -188,7 +188,7 @@ static int tmem_ivshmem_probe(struct pci_dev *pci, const struct pci_device_id *i
 	 * A kernel that was reset, or gave way to this one, has left it ATTACHED: the host must not
 	 * take the words that we are about to zero for that one's.
 	 */
-	smp_store_mb(dev->header->guest_state, cpu_to_le32(TMEM_GUEST_DETACHED));
+	virt_store_mb(dev->header->guest_state, cpu_to_le32(TMEM_GUEST_DETACHED));
 	ret = tmem_region_lay_out(dev);
 	if (ret) {
 		dev_err(&pci->dev, "the host's layout does not fit its memory\n");
