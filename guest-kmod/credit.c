@@ -67,8 +67,7 @@ static bool tmem_credit_from_ring(struct tmem_device *dev, u32 *slot)
 	return false;
 }
 
-/* Takes a credit. Returns false when there is none. */
-bool tmem_credit_take(struct tmem_device *dev, u32 *slot)
+static bool tmem_credit_try(struct tmem_device *dev, u32 *slot)
 {
 	unsigned long flags;
 	bool found = true;
@@ -80,6 +79,16 @@ bool tmem_credit_take(struct tmem_device *dev, u32 *slot)
 		found = tmem_credit_from_ring(dev, slot);
 	spin_unlock_irqrestore(&dev->credit_lock, flags);
 	return found;
+}
+
+/* Takes a credit. Returns false when there is none. */
+bool tmem_credit_take(struct tmem_device *dev, u32 *slot)
+{
+	if (tmem_credit_try(dev, slot))
+		return true;
+	/* Answers that nobody waited for may have given us some. */
+	tmem_queues_collect(dev);
+	return tmem_credit_try(dev, slot);
 }
 
 /*

@@ -16,20 +16,6 @@
 
 #include "tmem.h"
 
-/* Gets that were given up and may still be answered, with a slot. */
-#define TMEM_ORPHANS_MAX	64
-/* How long the worker waits for such an answer at a time. */
-#define TMEM_ORPHAN_WAIT	(HZ / 10)
-
-/* One of them; its place in the queue stays ours. */
-struct tmem_orphan {
-	struct tmem_queue *queue;	/* where it was posted; NULL: none here */
-	u32 sequence;			/* which it was */
-};
-
-static struct tmem_orphan tmem_orphans[TMEM_ORPHANS_MAX];
-static DEFINE_SPINLOCK(tmem_orphan_lock);
-
 /* The queue of all pages of an object. */
 struct tmem_queue *tmem_ephemeral_queue(struct tmem_device *dev, const struct tmem_key *key)
 {
@@ -79,7 +65,8 @@ int tmem_ephemeral_flush(struct tmem_device *dev, const struct tmem_key *key, bo
 
 /*
  * Posts a get, unless the host is silent. Any context; the page stays locked until the answer was
- * taken. Returns 0; -EAGAIN when the queue is full; -EBUSY when it is of no use to ask.
+ * taken. Returns 0; -EAGAIN when the queue is full; -EBUSY when the next place is about to be free;
+ * -EHOSTDOWN when it is of no use to ask.
  */
 int tmem_ephemeral_ask(struct tmem_device *dev, const struct tmem_key *key, struct page *page,
 		       u32 *sequence)
@@ -88,63 +75,9 @@ int tmem_ephemeral_ask(struct tmem_device *dev, const struct tmem_key *key, stru
 	struct tmem_descriptor descriptor;
 
 	if (tmem_queue_is_stalled(queue))
-		return -EBUSY;
+		return -EHOSTDOWN;
 	tmem_describe(&descriptor, TMEM_CMD_GET_PAGE, key);
 	return tmem_queue_post_get(dev, queue, &descriptor, page_address(page), sequence);
-}
-
-/*
- * Leaves a get that was not answered in time to the worker, since its answer may give us a slot. A
- * staged one gives none, and its page must not be written any more.
- */
-static void tmem_orphan_add(struct tmem_device *dev, struct tmem_queue *queue, u32 sequence)
-{
-	unsigned long flags;
-	unsigned int i;
-
-	if (!dev->transport->staged) {
-		spin_lock_irqsave(&tmem_orphan_lock, flags);
-		for (i = 0; i < TMEM_ORPHANS_MAX && tmem_orphans[i].queue; i++)
-			;
-		if (i < TMEM_ORPHANS_MAX)
-			tmem_orphans[i] = (struct tmem_orphan){ queue, sequence };
-		spin_unlock_irqrestore(&tmem_orphan_lock, flags);
-		if (i < TMEM_ORPHANS_MAX)
-			return;
-	}
-	/* So many at once: the slot is lost until the module is loaded anew, and nothing else. */
-	tmem_queue_abandon(queue, sequence);
-}
-
-/* Takes the slots of those that were answered meanwhile. May sleep. True when some are left. */
-bool tmem_ephemeral_reap(struct tmem_device *dev)
-{
-	bool left = false;
-	unsigned int i;
-	s32 result;
-	u32 slot;
-
-	for (i = 0; i < TMEM_ORPHANS_MAX; i++) {
-		struct tmem_orphan orphan;
-
-		spin_lock_irq(&tmem_orphan_lock);
-		orphan = tmem_orphans[i];
-		spin_unlock_irq(&tmem_orphan_lock);
-		if (!orphan.queue)
-			continue;
-		if (tmem_queue_wait(dev, orphan.queue, orphan.sequence, TMEM_ORPHAN_WAIT)) {
-			left = true;
-			continue;
-		}
-		spin_lock_irq(&tmem_orphan_lock);
-		tmem_orphans[i].queue = NULL;
-		spin_unlock_irq(&tmem_orphan_lock);
-		if (!tmem_queue_reap(dev, orphan.queue, orphan.sequence, &result, &slot) &&
-		    result == 1 && (slot & TMEM_REPLY_SLOT_GRANTED) &&
-		    tmem_credit_claim(dev, slot & ~TMEM_REPLY_SLOT_GRANTED))
-			tmem_credit_return(dev, slot & ~TMEM_REPLY_SLOT_GRANTED);
-	}
-	return left;
 }
 
 /*
@@ -162,7 +95,7 @@ int tmem_ephemeral_answer(struct tmem_device *dev, struct tmem_queue *queue, u32
 	if (tmem_queue_wait(dev, queue, sequence,
 			    msecs_to_jiffies(READ_ONCE(tmem_put_timeout_ms)))) {
 		WRITE_ONCE(queue->stalled, true);
-		tmem_orphan_add(dev, queue, sequence);
+		tmem_queue_orphan(dev, queue, sequence);
 		return -ETIMEDOUT;
 	}
 	if (tmem_queue_reap(dev, queue, sequence, &result, &slot))

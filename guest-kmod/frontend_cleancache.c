@@ -172,7 +172,8 @@ struct tmem_cleancache_get {
 
 /*
  * Posts a get unless it must miss. Whoever misses unasked has the page flushed, since later gets
- * must miss too. Returns 0, or -EAGAIN with the queue that has no room; -ENOENT for a miss.
+ * must miss too. Returns 0; -EAGAIN with the queue that has no room; -EBUSY when it is about to
+ * have some; -ENOENT for a miss.
  */
 static int tmem_cleancache_ask(int number, struct page *page, bool hurry,
 			       struct tmem_cleancache_get *get)
@@ -191,7 +192,7 @@ static int tmem_cleancache_ask(int number, struct page *page, bool hurry,
 		if (tmem_present_maybe(fs->present, &get->key, false) &&
 		    !tmem_pending_has(&get->key, false))
 			ret = tmem_ephemeral_ask(dev, &get->key, page, &get->sequence);
-		if (ret == -EBUSY || (ret == -EAGAIN && hurry)) {
+		if (ret == -EHOSTDOWN || ((ret == -EAGAIN || ret == -EBUSY) && hurry)) {
 			tmem_cleancache_drop(fs, &get->key, false);
 			ret = -ENOENT;
 		}
@@ -229,8 +230,10 @@ static int tmem_cleancache_get(int number, struct cleancache_filekey file, pgoff
 		ret = tmem_cleancache_ask(number, page, time_after(jiffies, end), &get);
 		if (ret == -EAGAIN)
 			tmem_queue_wait_room(dev, get.queue, timeout);
+		else if (ret == -EBUSY)
+			usleep_range(50, 100);
 		cond_resched();
-	} while (ret == -EAGAIN);
+	} while (ret == -EAGAIN || ret == -EBUSY);
 	if (ret) {
 		atomic64_inc(&dev->counters.ephemeral_unasked);
 		return -1;
@@ -238,8 +241,6 @@ static int tmem_cleancache_get(int number, struct cleancache_filekey file, pgoff
 	ret = tmem_ephemeral_answer(dev, get.queue, get.sequence, page);
 	if (ret == 1)
 		tmem_cleancache_got(number, &get);
-	if (ret == -ETIMEDOUT)
-		queue_work(tmem_cleancache_queue, &tmem_cleancache_work);
 	if (ret == -EIO)
 		tmem_cleancache_invalidate_page(number, file, index);
 	return ret == 1 ? 0 : -1;
@@ -335,10 +336,7 @@ static void tmem_cleancache_mend(struct work_struct *work)
 	for (;;) {
 		bool pending = tmem_cleancache_post_pending();
 
-		/* An answer that is not taken keeps its place, and a pool's end may need it. */
-		if (tmem_ephemeral_reap(tmem_the_device()))
-			msleep(100);
-		else if (tmem_cleancache_remake())
+		if (tmem_cleancache_remake())
 			msleep(1000);
 		else if (pending)
 			usleep_range(200, 400);

@@ -28,6 +28,12 @@ static u32 tmem_queue_place(const struct tmem_queue *queue, u32 sequence)
 	return sequence & (queue->entries - 1);
 }
 
+/* The last descriptor that was posted in a place. Queue lock held. */
+static u32 tmem_queue_last(const struct tmem_queue *queue, u32 place)
+{
+	return queue->tail - 1 - tmem_queue_place(queue, queue->tail - 1 - place);
+}
+
 int tmem_queues_init(struct tmem_device *dev, void *first, u32 stride, u32 entries)
 {
 	u32 i;
@@ -47,8 +53,9 @@ int tmem_queues_init(struct tmem_device *dev, void *first, u32 stride, u32 entri
 		queue->descriptors = start + sizeof(*queue->control);
 		queue->replies = (void *)(queue->descriptors + entries);
 		queue->busy = bitmap_zalloc(entries, GFP_KERNEL);
+		queue->orphans = bitmap_zalloc(entries, GFP_KERNEL);
 		queue->into = kvcalloc(entries, sizeof(*queue->into), GFP_KERNEL);
-		if (!queue->busy || !queue->into)
+		if (!queue->busy || !queue->orphans || !queue->into)
 			return -ENOMEM;
 		WRITE_ONCE(queue->control->tail, 0);
 		WRITE_ONCE(queue->control->guest_sleep, 0);
@@ -64,6 +71,7 @@ void tmem_queues_free(struct tmem_device *dev)
 		return;
 	for (i = 0; i < dev->queue_count; i++) {
 		bitmap_free(dev->queues[i].busy);
+		bitmap_free(dev->queues[i].orphans);
 		kvfree(dev->queues[i].into);
 	}
 	kfree(dev->queues);
@@ -123,6 +131,28 @@ static void tmem_queue_kick(struct tmem_device *dev)
 }
 
 /*
+ * Clears an answered place if its get was given up, and keeps the slot that came with the answer.
+ * Queue lock held. Returns 0, or -EBUSY when somebody has yet to read the reply.
+ */
+static int tmem_queue_collect(struct tmem_device *dev, struct tmem_queue *queue, u32 place)
+{
+	struct tmem_reply *from = &queue->replies[place];
+	u32 slot = le32_to_cpu(READ_ONCE(from->slot));
+
+	if (!test_bit(place, queue->orphans))
+		return -EBUSY;
+	__clear_bit(place, queue->orphans);
+	__clear_bit(place, queue->busy);
+	WRITE_ONCE(queue->orphan_count, queue->orphan_count - 1);
+	if (le32_to_cpu(READ_ONCE(from->sequence)) == tmem_queue_last(queue, place) &&
+	    le32_to_cpu(READ_ONCE(from->epoch)) == dev->host_epoch &&
+	    le32_to_cpu(READ_ONCE(from->result)) == 1 && (slot & TMEM_REPLY_SLOT_GRANTED) &&
+	    tmem_credit_claim(dev, slot & ~TMEM_REPLY_SLOT_GRANTED))
+		tmem_credit_return(dev, slot & ~TMEM_REPLY_SLOT_GRANTED);
+	return 0;
+}
+
+/*
  * Returns 0; -EAGAIN when the queue is full; -EBUSY when it is not, but a reply lies in the next
  * place that somebody has yet to read.
  */
@@ -142,7 +172,7 @@ static int tmem_queue_push(struct tmem_device *dev, struct tmem_queue *queue,
 	if (tail - tmem_queue_head(queue) >= queue->entries)
 		ret = -EAGAIN;
 	else if (test_bit(place, queue->busy))
-		ret = -EBUSY;
+		ret = tmem_queue_collect(dev, queue, place);
 	if (ret) {
 		spin_unlock_irqrestore(&queue->lock, flags);
 		return ret;
@@ -180,12 +210,13 @@ int tmem_queue_post(struct tmem_device *dev, struct tmem_queue *queue,
 
 /*
  * Posts a get whose answer somebody waits for. With a staged transport its page is copied to @into
- * before the answer is there, unless the wait was abandoned. Otherwise as tmem_queue_post().
+ * before the answer is there, unless the wait was abandoned. Any context. Returns 0; -EAGAIN when
+ * the queue is full; -EBUSY when the next place is about to be free.
  */
 int tmem_queue_post_get(struct tmem_device *dev, struct tmem_queue *queue,
 			const struct tmem_descriptor *descriptor, void *into, u32 *sequence)
 {
-	return tmem_queue_push(dev, queue, descriptor, true, into, sequence) ? -EAGAIN : 0;
+	return tmem_queue_push(dev, queue, descriptor, true, into, sequence);
 }
 
 /*
@@ -349,6 +380,44 @@ void tmem_queue_abandon(struct tmem_queue *queue, u32 sequence)
 	spin_lock_irqsave(&queue->lock, flags);
 	__clear_bit(tmem_queue_place(queue, sequence), queue->busy);
 	spin_unlock_irqrestore(&queue->lock, flags);
+}
+
+/*
+ * Gives up a get. Its answer may give us a slot, which we keep as soon as the place or a credit is
+ * needed. A staged transport's gives none, and the page must not be written any more. Any context.
+ */
+void tmem_queue_orphan(struct tmem_device *dev, struct tmem_queue *queue, u32 sequence)
+{
+	unsigned long flags;
+
+	if (dev->transport->staged) {
+		tmem_queue_abandon(queue, sequence);
+		return;
+	}
+	spin_lock_irqsave(&queue->lock, flags);
+	__set_bit(tmem_queue_place(queue, sequence), queue->orphans);
+	WRITE_ONCE(queue->orphan_count, queue->orphan_count + 1);
+	spin_unlock_irqrestore(&queue->lock, flags);
+}
+
+/* Keeps the slots of all gets that were given up and have been answered since. Any context. */
+void tmem_queues_collect(struct tmem_device *dev)
+{
+	unsigned long flags;
+	u32 place;
+	u32 i;
+
+	for (i = 0; i < dev->queue_count; i++) {
+		struct tmem_queue *queue = &dev->queues[i];
+
+		if (likely(!READ_ONCE(queue->orphan_count)))
+			continue;
+		spin_lock_irqsave(&queue->lock, flags);
+		for_each_set_bit(place, queue->orphans, queue->entries)
+			if (tmem_queue_answered(queue, tmem_queue_last(queue, place)))
+				tmem_queue_collect(dev, queue, place);
+		spin_unlock_irqrestore(&queue->lock, flags);
+	}
 }
 
 /* Whether a put timed out here and the host has not caught up with our tail since. */

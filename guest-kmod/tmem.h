@@ -76,6 +76,8 @@ struct tmem_queue {
 	struct tmem_descriptor *descriptors;	/* shared */
 	struct tmem_reply *replies;	/* shared */
 	unsigned long *busy;		/* places whose reply is yet to be read; under lock */
+	unsigned long *orphans;		/* of these, those of gets that were given up; under lock */
+	u32 orphan_count;		/* of them; changes under lock */
 	void **into;			/* by place: where a get's page goes, staged; under lock */
 	u32 tail;			/* descriptors posted; under lock */
 	u32 entries;			/* power of two */
@@ -188,6 +190,8 @@ int tmem_queue_wait_room(struct tmem_device *dev, struct tmem_queue *queue, unsi
 int tmem_queue_reap(struct tmem_device *dev, struct tmem_queue *queue, u32 sequence,
 		    s32 *result, u32 *slot);
 void tmem_queue_abandon(struct tmem_queue *queue, u32 sequence);
+void tmem_queue_orphan(struct tmem_device *dev, struct tmem_queue *queue, u32 sequence);
+void tmem_queues_collect(struct tmem_device *dev);
 bool tmem_queue_is_stalled(struct tmem_queue *queue);
 bool tmem_queues_answered(struct tmem_device *dev);
 void tmem_queue_interrupt(struct tmem_device *dev, u32 number);
@@ -233,7 +237,6 @@ int tmem_ephemeral_ask(struct tmem_device *dev, const struct tmem_key *key, stru
 		       u32 *sequence);
 int tmem_ephemeral_answer(struct tmem_device *dev, struct tmem_queue *queue, u32 sequence,
 			  struct page *page);
-bool tmem_ephemeral_reap(struct tmem_device *dev);
 
 /* pending.c: callers hold a lock, interrupts off, but for init and exit */
 int tmem_pending_init(void);

@@ -195,7 +195,7 @@ static int tmem_get_answer(struct tmem_device *dev, struct tmem_queue *queue,
 		return -ETIMEDOUT;
 	while (tmem_queue_wait(dev, queue, sequence, min(tmem_left(end), TMEM_GET_REPORT))) {
 		if (time_after(jiffies, end)) {
-			tmem_queue_abandon(queue, sequence);
+			tmem_queue_orphan(dev, queue, sequence);
 			return -ETIMEDOUT;
 		}
 		pr_warn_ratelimited("tmem: the host does not answer; a page that it holds is needed\n");

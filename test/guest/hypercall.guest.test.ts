@@ -150,3 +150,34 @@ it('programs that use the same keys at once get whole pages', async () => {
   expect(hits).toBeGreaterThan(100);
   expect(await racing.dmesg()).not.toMatch(/BUG:|WARNING:|Oops/);
 });
+
+it('a get that was given up leaves its slot with the guest once it is answered', async () => {
+  const store = { regionBytes: 2 ** 20, queueCount: 1, queueEntries: 16 };
+  await using small = await bootGuest({ memoryMib: 128, accel: 'tcg', swap: 'none', store });
+  await small.sh('insmod /lib/tmem/tmem.ko front_end=none get_timeout_ms=20');
+  const newPool = async (words: string): Promise<string> =>
+    (await small.sh(`tmemctl new-pool ${words}`)).trim();
+  /** Pages that a persistent pool takes, and no more. */
+  const room = async (): Promise<number> => {
+    const pool = await newPool('--persistent');
+    const put = `tmemctl put ${pool} 1 $n --fill 1 >/dev/null 2>&1`;
+    const fill = `n=0; while ${put}; do n=$((n + 1)); done; echo $n`;
+    const pages = Number(await small.sh(fill, { timeoutMs: MS_MAX }));
+    await small.sh(`tmemctl destroy-pool ${pool}`);
+    return pages;
+  };
+  const before = await room();
+  const pool = await newPool('');
+  const each = 'for n in 1 2 3 4 5 6 7 8; do';
+  await small.sh(`${each} tmemctl put ${pool} 2 $n --fill 2 || exit 1; done`);
+  const pid = small.store!.storePid!;
+  process.kill(pid, 'SIGSTOP');
+  try {
+    const gets = await small.sh(`${each} tmemctl --json get ${pool} 2 $n; done; true`);
+    expect(gets.match(/"result": ?-110/g)).toHaveLength(8);
+  } finally {
+    process.kill(pid, 'SIGCONT');
+  }
+  expect(await room()).toBe(before);
+  expect(await small.dmesg()).not.toMatch(/BUG:|WARNING:|Oops/);
+});

@@ -69,7 +69,8 @@ export function checkAtRest(host: Host, machine: Machine): void {
   checkStore(host);
   checkHeader(host);
   const granted = slotsIn(host, SlotState.GRANTED);
-  const held = machine.device.credits.slots();
+  const { credits, orphans } = machine.device;
+  const held = [...credits.slots(), ...orphans.slots()].sort((a, b) => a - b);
   if (machine.device.staged) checkLinkCredits(machine, granted.length, held.length);
   else if (granted.join() !== held.join()) {
     throw new Problem(`granted are ${granted.join()}, but the guest has ${held.join()}`);

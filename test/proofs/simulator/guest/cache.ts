@@ -21,7 +21,6 @@ import {
 
 /** Fewer than the module's, so that it is met. */
 const PENDING_MAX = 6;
-const ORPHAN_WAIT = 100 * MS;
 const DRAIN_TIMEOUT = 2 * SECOND;
 
 export const MISS = 0;
@@ -43,7 +42,6 @@ export class Cache {
   #life = 0;
   #counts = new Map<string, number>();
   #pendings: Pending[] = [];
-  #orphans: Unanswered[] = [];
   #queued = false;
   #worker: Task | undefined;
   /** A pool of its may be left with the host. */
@@ -89,7 +87,7 @@ export class Cache {
 
   *#fill(value: number): Act<number> {
     const { credits } = this.#device;
-    const slot = (yield* this.#device.acceptsPuts()) ? yield* credits.take() : -1;
+    const slot = (yield* this.#device.acceptsPuts()) ? yield* this.#device.takeCredit() : -1;
     if (slot !== -1) yield* credits.fill(slot, value);
     return slot;
   }
@@ -112,9 +110,7 @@ export class Cache {
     const device = this.#device;
     if (!(yield* device.wait(queue, sequence, device.plan.putTimeout))) {
       queue.stalled = true;
-      // A staged answer gives no slot.
-      if (device.staged) yield* device.abandon(queue, sequence);
-      else this.#orphans.push({ queue, sequence });
+      yield* device.orphans.add(queue, sequence);
       return { queue, sequence };
     }
     const { result, slot, value } = yield* device.reap(queue, sequence);
@@ -123,24 +119,6 @@ export class Cache {
     if (device.staged) return value;
     if (slot < REPLY_SLOT_GRANTED) throw new Problem(`an ephemeral page's slot ${slot} stays`);
     return yield* takePage(device, slot);
-  }
-
-  /** tmem_ephemeral_reap(). @returns whether some are left */
-  *#reap(): Act<boolean> {
-    let left = false;
-    for (const orphan of [...this.#orphans]) {
-      const { queue, sequence } = orphan;
-      if (!(yield* this.#device.wait(queue, sequence, ORPHAN_WAIT))) {
-        left = true;
-        continue;
-      }
-      this.#orphans = this.#orphans.filter((one) => one !== orphan);
-      const { result, slot } = yield* this.#device.reap(queue, sequence);
-      if (result !== 1) continue;
-      yield* this.#device.credits.claim((slot & ~REPLY_SLOT_GRANTED) >>> 0);
-      yield* this.#device.credits.giveBack((slot & ~REPLY_SLOT_GRANTED) >>> 0);
-    }
-    return left;
   }
 
   // --- frontend_cleancache.c ---------------------------------------------------------------------
@@ -227,8 +205,7 @@ export class Cache {
         continue;
       }
       const value = yield* this.#answer(queue, sequence);
-      if (typeof value !== 'number') this.#queueWork();
-      else if (value !== MISS) {
+      if (typeof value === 'number' && value !== MISS) {
         yield* this.#lock.take();
         if (this.#state === 'live' && this.#life === life) this.#count(key, -1);
         this.#lock.drop();
@@ -307,10 +284,9 @@ export class Cache {
       while (!this.#queued) yield Number.POSITIVE_INFINITY;
       yield STEP;
       const pending = yield* this.#postPending();
-      if (yield* this.#reap()) yield scheduler.now + 100 * MS;
-      else if (yield* this.#remake()) yield scheduler.now + SECOND;
+      if (yield* this.#remake()) yield scheduler.now + SECOND;
       else if (pending || this.#pendings.length > 0) yield scheduler.now + DRAIN_PAUSE;
-      else this.#queued = this.#state === 'void' || this.#orphans.length > 0;
+      else this.#queued = this.#state === 'void';
     }
   }
 }

@@ -64,7 +64,7 @@ export class Credits {
     return slot;
   }
 
-  /** tmem_credit_take(). @returns the slot, or -1 */
+  /** tmem_credit_try(). @returns the slot, or -1 */
   *take(): Act<number> {
     yield* this.#lock.take();
     const slot = this.#hand.pop() ?? (yield* this.#fromRing());

@@ -26,6 +26,7 @@ import type { Plan } from '../plan.js';
 import { type Act, MS, type Scheduler, SpinLock, STEP, type Task } from '../scheduler.js';
 import { Problem } from '../trace.js';
 import { Credits } from './credits.js';
+import { Orphans } from './orphans.js';
 
 const replyWords = wordsOf(REPLY);
 /** A sleeper looks by itself this often. */
@@ -62,6 +63,8 @@ export class Queue {
   readonly lock: SpinLock;
   /** Places whose reply is yet to be read. */
   readonly busy: Uint8Array;
+  /** Gets that were given up, by sequence: their places are busy until they are collected. */
+  readonly orphans = new Set<number>();
   /** Of a link: the value of the page that came with a place's reply. */
   readonly into: Int32Array;
   /** Of a link: replies whose pages were taken. */
@@ -101,6 +104,7 @@ export class Device {
   readonly epoch: number;
   readonly queues: Queue[] = [];
   readonly credits: Credits;
+  readonly orphans: Orphans;
   /** Slots only carry pages over (struct tmem_transport). */
   readonly staged: boolean;
   features = 0;
@@ -119,6 +123,7 @@ export class Device {
     this.epoch = options.epoch;
     this.#words = new FakeGuest({ region: options.region });
     this.staged = this.plan.link;
+    this.orphans = new Orphans(this, this.#words);
     this.credits = new Credits(options.region, this.scheduler, options.geometry, this.staged);
   }
 
@@ -247,6 +252,8 @@ export class Device {
     const place = tail & (entries - 1);
     const isFull = (tail - this.#checkedHead(queue)) >>> 0 >= entries;
     yield STEP;
+    const orphan = (tail - entries) >>> 0;
+    if (!isFull && queue.orphans.has(orphan)) yield* this.orphans.take(queue, orphan);
     if (isFull || queue.busy[place] === 1) {
       queue.lock.drop();
       this.scheduler.note('full', queue.number);
@@ -385,6 +392,14 @@ export class Device {
     yield* queue.lock.take();
     queue.busy[sequence & (queue.busy.length - 1)] = 0;
     queue.lock.drop();
+  }
+
+  /** tmem_credit_take(). @returns the slot, or -1 */
+  *takeCredit(): Act<number> {
+    const slot = yield* this.credits.take();
+    if (slot !== -1) return slot;
+    yield* this.orphans.takeAll();
+    return yield* this.credits.take();
   }
 
   /** tmem_queue_is_stalled(). */

@@ -129,7 +129,7 @@ export function* putPage(device: Device, key: PageKey, value: number): Act<PutRe
   const queue = queueOf(device, key);
   const wait = (features & Feature.POSTED_PUTS) === 0;
   const may = (yield* device.acceptsPuts()) && !(yield* device.isStalled(queue));
-  const slot = may ? yield* credits.take() : -1;
+  const slot = may ? yield* device.takeCredit() : -1;
   if (slot === -1) return { result: EBUSY, slot };
   yield* credits.fill(slot, value);
   if (!wait) credits.hold(slot);
@@ -163,7 +163,7 @@ function* getAnswer(
   if (sequence === -1) return undefined;
   while (!(yield* device.wait(queue, sequence, Math.min(device.left(end), GET_REPORT)))) {
     if (device.scheduler.now <= end) continue;
-    yield* device.abandon(queue, sequence);
+    yield* device.orphans.add(queue, sequence);
     return undefined;
   }
   return yield* device.reap(queue, sequence);

@@ -72,7 +72,7 @@ export class Raw {
     const key = this.#key(object, index);
     const queue = this.#queue;
     const may = (yield* device.acceptsPuts()) && !(yield* device.isStalled(queue));
-    const slot = may ? yield* credits.take() : -1;
+    const slot = may ? yield* device.takeCredit() : -1;
     if (slot === -1) return yield* this.#refuse(key);
     yield* credits.fill(slot, value);
     const descriptor = { ...describe(Command.PUT_PAGE, key), slot };
