@@ -189,6 +189,8 @@ export class Session {
     const record = this.#record;
     this.#hostEpoch = record.hostEpoch;
     this.#faulted = record.fault !== 0;
+    // As in cutOff(), of which the session before this one may have done no more.
+    if (this.#faulted) Atomics.store(this.#words, header.host_state, HostState.FAULTED);
     this.#counters[Count.takeovers]! += 1;
     if (record.guestEpoch === 0 || this.#faulted) this.#forgetGuest();
     this.#guestEpoch = record.guestEpoch;
@@ -285,6 +287,8 @@ export class Session {
 
   /** Drops all that a life of the guest had here: pages, pools, credits, places in the queues. */
   #forgetGuest(): void {
+    // The life that was served looks at this word after it copied: before what it copies may change.
+    Atomics.store(this.#words, header.session_epoch, 0);
     this.#guestEpoch = 0;
     this.#record.clear();
     this.#client.reset();
@@ -302,9 +306,10 @@ export class Session {
     this.#faulted = true;
     this.#record.fault = fault;
     this.#counters[Count.faults]! += 1;
-    this.#client.reset();
+    // Its direct gets look at this word after they copied: before what they copy may change.
     Atomics.store(this.#words, header.fault, fault);
     Atomics.store(this.#words, header.host_state, HostState.FAULTED);
+    this.#client.reset();
     this.#wakeSleepers();
     this.#options.onFault?.(fault);
   }
