@@ -287,7 +287,7 @@ export class Session {
 
   /** Drops all that a life of the guest had here: pages, pools, credits, places in the queues. */
   #forgetGuest(): void {
-    // The life that was served looks at this word after it copied: before what it copies may change.
+    // A life that is served looks at this word after it copied: before what it copies may change.
     Atomics.store(this.#words, header.session_epoch, 0);
     this.#guestEpoch = 0;
     this.#record.clear();
