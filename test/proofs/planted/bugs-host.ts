@@ -112,8 +112,8 @@ const SESSION: readonly Bug[] = [
   [
     'simulator',
     'a new life of the guest finds the pages of the last',
-    '#forgetGuest() {\n        this.#guestEpoch = 0;\n        this.#record.clear();\n        this.#client.reset();',
-    '#forgetGuest() {\n        this.#guestEpoch = 0;\n        this.#record.clear();',
+    'this.#record.clear();\n        this.#client.reset();',
+    'this.#record.clear();',
   ],
   [
     'simulator',
