@@ -3,6 +3,7 @@
  * guests. Two files at a time, whatever the machine: half of the first wait for other processes,
  * and a guest and its store seldom fill two cores.
  * `kernels` builds every kernel from nothing, which takes most of an hour: `npm run test:kernels`.
+ * `peers` runs other people's programs in guests: `npm run test:peers`.
  */
 import { defineConfig } from 'vitest/config';
 
@@ -16,7 +17,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['**/*.test.ts'],
-          exclude: [...IGNORED, '**/*.guest.test.ts', '**/*.kernel.test.ts'],
+          exclude: [...IGNORED, '**/*.guest.test.ts', '**/*.kernel.test.ts', '**/*.peers.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
           maxWorkers: 2,
@@ -43,6 +44,17 @@ export default defineConfig({
           hookTimeout: 60_000,
           fileParallelism: false,
           sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        test: {
+          name: 'peers',
+          include: ['**/*.peers.test.ts'],
+          exclude: IGNORED,
+          testTimeout: 1_200_000,
+          hookTimeout: 2 * 60 * 60_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 3 },
         },
       },
     ],

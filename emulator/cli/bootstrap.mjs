@@ -65,20 +65,28 @@ const HOST_NEEDS = [
  * builds them all, or in the proof that takes one with KASAN when it runs in full.
  */
 function buildsKernel(verb, args) {
-  if (verb === 'test:kernels' || args.some((arg) => /(^|[=,])source-/.test(arg))) return true;
+  if (verb === 'test:kernels' || verb === 'test:peers') return true;
+  if (args.some((arg) => /(^|[=,])source-/.test(arg))) return true;
   const proves = verb === 'promises' || (verb === 'prove' && args.includes('liar'));
   return proves && !args.includes('--quick');
 }
 
-/** What a kernel build takes beside HOST_NEEDS, from the list that the build itself goes by. */
-function kernelNeeds() {
-  const file = join(ROOT, 'images/kernels/build-needs.json');
-  return JSON.parse(readFileSync(file, 'utf8')).map((need) => ({
+/** A list of programs and headers, each with the Debian package that holds it. */
+function needsIn(path) {
+  return JSON.parse(readFileSync(join(ROOT, path), 'utf8')).map((need) => ({
+    ...need,
     what: need.program ?? need.header,
-    package: need.package,
     found: () =>
       need.header === undefined ? inPath(need.program) : existsSync(`/usr/include/${need.header}`),
   }));
+}
+
+/** What a verb takes beside HOST_NEEDS, from the lists that those go by who use it. */
+function furtherNeeds(verb, args) {
+  const needs = buildsKernel(verb, args) ? needsIn('images/kernels/build-needs.json') : [];
+  if (verb === 'test:peers') needs.push(...needsIn('test/peers/needs.json'));
+  if (verb === 'test') needs.push(...needsIn('test/peers/needs.json').filter(({ thin }) => thin));
+  return needs;
 }
 
 class StepError extends Error {
@@ -332,23 +340,28 @@ function forwardSignals() {
 }
 
 /** Verbs that are vitest's, with the projects that each runs unless it is told which. */
-const TEST_PROJECTS = { test: '!kernels', 'test:kernels': 'kernels' };
+const TEST_PROJECTS = {
+  test: ['!kernels', '!peers'],
+  'test:kernels': ['kernels'],
+  'test:peers': ['peers'],
+};
 
 /** Programs of the other verbs; without one here it is `tmem`. */
 const PROGRAMS = { prove: 'dist/test/proofs/main.js', promises: 'dist/test/proofs/main.js' };
 
-function chosenProject(project, args) {
-  return args.some((arg) => /^--project(=|$)/.test(arg)) ? [] : [`--project=${project}`];
+function chosenProjects(projects, args) {
+  if (args.some((arg) => /^--project(=|$)/.test(arg))) return [];
+  return projects.map((project) => `--project=${project}`);
 }
 
 function runVerb(verb, args) {
-  const project = TEST_PROJECTS[verb];
+  const projects = TEST_PROJECTS[verb];
   const target =
-    project !== undefined
+    projects !== undefined
       ? [
           join(ROOT, 'node_modules/vitest/vitest.mjs'),
           'run',
-          ...chosenProject(project, args),
+          ...chosenProjects(projects, args),
           ...args,
         ]
       : [join(ROOT, PROGRAMS[verb] ?? 'dist/emulator/cli/main.js'), verb, ...args];
@@ -356,7 +369,7 @@ function runVerb(verb, args) {
     throw new StepError(EXIT_SOFTWARE, `${target[0]} is not there though everything was compiled`);
   }
   // vitest looks for tests from where it runs; the other verbs take paths from where the user is.
-  const cwd = project !== undefined ? ROOT : process.cwd();
+  const cwd = projects !== undefined ? ROOT : process.cwd();
   return new Promise((done) => {
     current = spawn(process.execPath, target, { cwd, stdio: 'inherit' });
     current.on('error', (error) => {
@@ -375,7 +388,7 @@ async function main() {
   }
   forwardSignals();
   checkNode();
-  await installHostTools([...HOST_NEEDS, ...(buildsKernel(verb, args) ? kernelNeeds() : [])]);
+  await installHostTools([...HOST_NEEDS, ...furtherNeeds(verb, args)]);
   await withLock(async () => {
     await installDependencies();
     await compile();
