@@ -11,8 +11,15 @@ export { chooseFrontEnds, type FrontEnd, type FrontEndChoice } from './guest/fro
 export { bootGuest, Guest, type GuestOptions, planGuest, type StoreProxy } from './guest/guest.js';
 export { troubleIn } from './guest/kernel-log.js';
 export { type MatrixOptions, type MatrixRow, runMatrix } from './guest/matrix.js';
-export { runStorm, type StormOptions, type StormReport } from './guest/storm.js';
+export {
+  type HugePages,
+  type RefusalReason,
+  runStorm,
+  type StormOptions,
+  type StormReport,
+} from './guest/storm.js';
 export type { SwapKind } from './guest/swap.js';
+export { type SwapShare, swapShare } from './guest/swap-share.js';
 export * from './protocol/geometry.js';
 export * from './protocol/layout.js';
 export type { StoreStats } from './session/messages.js';

@@ -18,7 +18,6 @@
 #include <linux/bitmap.h>
 #include <linux/delay.h>
 #include <linux/jiffies.h>
-#include <linux/page-flags.h>
 #include <linux/ratelimit.h>
 #include <linux/slab.h>
 #include <linux/swap.h>
@@ -178,10 +177,14 @@ bool tmem_area_has_pool(s32 pool)
 }
 
 /*
- * Puts a page under its swap offset: page locked, in reclaim; may sleep, allocates nothing. True
- * when we have it; if not, no older copy of it is left either.
+ * Puts a page under its swap offset: page locked, in reclaim; may sleep, allocates nothing. Of a
+ * huge page it is one, with an offset of its own.
+ *
+ * Returns 0 when we have it. If not, no older copy of it is left either: -ENODEV when the area is
+ * off and -EINVAL for an offset that no key has, which stay so; else as tmem_put_page(), or
+ * -EAGAIN while a flush of the offset is still to be posted.
  */
-bool tmem_area_store(unsigned int number, pgoff_t offset, struct page *page)
+int tmem_area_store(unsigned int number, pgoff_t offset, struct page *page)
 {
 	struct tmem_area *area = &tmem_areas[number];
 	struct tmem_device *dev = tmem_the_device();
@@ -192,11 +195,17 @@ bool tmem_area_store(unsigned int number, pgoff_t offset, struct page *page)
 
 	/* Whatever comes of this put, an older page must not outlive it. */
 	tmem_area_forget(number, offset);
-	/* A huge page comes as its head with one offset: taking it would lose the rest. */
-	if (PageCompound(page) || offset >= READ_ONCE(area->slots) || offset > U32_MAX ||
-	    test_bit(offset, area->pending)) {
+	if (!READ_ONCE(area->slots)) {
+		atomic64_inc(&dev->counters.refused_off);
+		return -ENODEV;
+	}
+	if (offset >= READ_ONCE(area->slots) || offset > U32_MAX) {
 		atomic64_inc(&dev->counters.refused_other);
-		return false;
+		return -EINVAL;
+	}
+	if (test_bit(offset, area->pending)) {
+		atomic64_inc(&dev->counters.refused_pending);
+		return -EAGAIN;
 	}
 	/* Pairs with the drain worker's barrier. */
 	smp_rmb();
@@ -207,12 +216,12 @@ bool tmem_area_store(unsigned int number, pgoff_t offset, struct page *page)
 			WRITE_ONCE(area->checks[offset], check);
 		/* Whoever sees the page placed sees its check value. */
 		smp_store_release(&area->placed[offset], slot + 1);
-		return true;
+		return 0;
 	}
 	/* The put may still be carried out: its flush follows it in the same queue. */
 	if (ret == -ETIMEDOUT)
 		tmem_area_flush(number, offset);
-	return false;
+	return ret;
 }
 
 /* The slot of the page we put, plus 1; 0 when there is none. Any context. */

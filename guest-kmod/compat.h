@@ -111,8 +111,11 @@ static inline void tmem_free_disk(struct gendisk *disk)
 }
 #endif
 
+/* What a request without data may cover: all, in whole pages. */
+#define TMEM_SECTORS_ALL	round_down(UINT_MAX >> SECTOR_SHIFT, PAGE_SIZE >> SECTOR_SHIFT)
+
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 9, 0)
-/* Whole pages, in page-aligned memory, discards of any size. */
+/* Whole pages, in page-aligned memory, discards and zeros of any size. */
 static inline void tmem_set_limits(struct gendisk *disk)
 {
 	struct request_queue *queue = disk->queue;
@@ -122,7 +125,8 @@ static inline void tmem_set_limits(struct gendisk *disk)
 	blk_queue_dma_alignment(queue, PAGE_SIZE - 1);
 	blk_queue_virt_boundary(queue, PAGE_SIZE - 1);
 	queue->limits.discard_granularity = PAGE_SIZE;
-	blk_queue_max_discard_sectors(queue, UINT_MAX >> SECTOR_SHIFT);
+	blk_queue_max_discard_sectors(queue, TMEM_SECTORS_ALL);
+	blk_queue_max_write_zeroes_sectors(queue, TMEM_SECTORS_ALL);
 #if LINUX_VERSION_CODE < KERNEL_VERSION(5, 19, 0)
 	blk_queue_flag_set(QUEUE_FLAG_DISCARD, queue);
 #endif
@@ -162,7 +166,8 @@ static inline struct gendisk *tmem_alloc_mq_disk(struct blk_mq_tag_set *tags, vo
 		.dma_alignment = PAGE_SIZE - 1,
 		.virt_boundary_mask = PAGE_SIZE - 1,
 		.discard_granularity = PAGE_SIZE,
-		.max_hw_discard_sectors = UINT_MAX >> SECTOR_SHIFT,
+		.max_hw_discard_sectors = TMEM_SECTORS_ALL,
+		.max_write_zeroes_sectors = TMEM_SECTORS_ALL,
 	};
 	struct gendisk *disk = blk_mq_alloc_disk(tags, &limits, data);
 

@@ -83,6 +83,19 @@ bool tmem_credit_take(struct tmem_device *dev, u32 *slot)
 }
 
 /*
+ * Whether there are @count credits, as far as one can see without taking them. Where slots come
+ * back with the answers there never are many at once, so there it is not asked.
+ */
+bool tmem_credits_suffice(struct tmem_device *dev, u32 count)
+{
+	u32 tail = le32_to_cpu(READ_ONCE(dev->header->credit_tail));
+	u32 ring = tail - READ_ONCE(dev->credit_head);
+
+	return dev->transport->staged || ring > dev->credit_entries ||
+	       ring + READ_ONCE(dev->hand_count) >= count;
+}
+
+/*
  * As tmem_credit_take(), but where all slots of a staged transport are on their way it waits for
  * one to come back: the host has room, so refusing would only be haste. May sleep. @timeout in
  * jiffies.

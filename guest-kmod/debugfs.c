@@ -23,7 +23,11 @@ static int stats_show(struct seq_file *file, void *unused)
 	TMEM_SHOW_COUNTER(file, dev, puts);
 	TMEM_SHOW_COUNTER(file, dev, refused_credit);
 	TMEM_SHOW_COUNTER(file, dev, refused_host);
+	TMEM_SHOW_COUNTER(file, dev, refused_huge);
+	TMEM_SHOW_COUNTER(file, dev, refused_off);
+	TMEM_SHOW_COUNTER(file, dev, refused_pending);
 	TMEM_SHOW_COUNTER(file, dev, refused_other);
+	TMEM_SHOW_COUNTER(file, dev, written_through);
 	TMEM_SHOW_COUNTER(file, dev, gets);
 	TMEM_SHOW_COUNTER(file, dev, untold_gets);
 	TMEM_SHOW_COUNTER(file, dev, failed_over);

@@ -163,8 +163,11 @@ static int tmem_failstop_add(const char *path)
 	blk_queue_physical_block_size(disk->queue, PAGE_SIZE);
 	blk_queue_max_hw_sectors(disk->queue,
 				 queue_max_hw_sectors(bdev_get_queue(failstop->below)));
-	/* Swap has no readahead of its own to gain here. */
-	blk_queue_flag_set(QUEUE_FLAG_NONROT, disk->queue);
+	/*
+	 * It rotates, as it is not said not to: on a disk that does not, the kernel keeps clusters
+	 * of free slots and swaps huge pages out whole, which frontswap cannot take; on this it
+	 * splits them first (mm/swapfile.c, swapon and swap_alloc_cluster()).
+	 */
 	set_capacity(disk, failstop->pages * TMEM_SECTORS_PER_PAGE);
 	/* A label written by an earlier mkswap may be read. */
 	set_bit(0, failstop->written);

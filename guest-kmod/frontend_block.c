@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The ordinary swap device: /dev/tmemN, a blk-mq disk over the same operations. Loading is open, a
- * write is a put, a read a get, a discard a flush.
+ * write is a put, a read a get, a discard a flush. Swap discards little, and so the kernel's notice
+ * of each swap slot that it has freed is a flush too.
  *
  * queue_rq only queues; workers carry requests out side by side, each of which may wait for the
- * host. A block device cannot pass a page on to the disk below it: a write that is refused waits
- * for the host to make room, then fails, and the kernel keeps the page in memory. So the devices
- * are made no larger than what the host has slots for. A page that was never written, or was
- * discarded, reads as zeros; one whose write failed reads as an error.
+ * host. A block device cannot pass a page on to the disk below it: a write for which the host has
+ * no room waits until it makes some, then fails, and the kernel keeps the page in memory. The wait
+ * is the disk's, not each write's: once it was in vain, writes fail at once until one succeeds. So
+ * the devices are made no larger than what the host has slots for. A page that was never written,
+ * or was discarded, reads as zeros; one whose write failed reads as an error.
  *
  * Contexts: queue_rq may be atomic; workers may sleep and are of a WQ_MEM_RECLAIM queue, since
- * requests come from reclaim; nothing allocates after the start. Requests on one sector at the same
- * time are the caller's to avoid, as on any disk; swap has none.
+ * requests come from reclaim; a notice of a free slot comes under spinlocks, interrupts off, and is
+ * only posted. Nothing allocates after the start. Requests on one sector at the same time are the
+ * caller's to avoid, as on any disk; swap has none.
  */
 #include <linux/bitmap.h>
 #include <linux/blk-mq.h>
@@ -37,6 +40,8 @@ struct tmem_block {
 	unsigned int area;		/* whose pages are ours, in area.c */
 	unsigned long pages;		/* size */
 	unsigned long *failed;		/* a bit a page: its last write failed; atomic */
+	bool is_short;			/* a write found no room, and none has succeeded since */
+	unsigned long wait_end;		/* jiffies up to which writes then wait */
 };
 
 /* Behind each request. */
@@ -56,17 +61,40 @@ static unsigned int tmem_block_mib;
 module_param_named(block_mib, tmem_block_mib, uint, 0444);
 MODULE_PARM_DESC(block_mib, "size of each, MiB (default: what the host has slots for)");
 
-/* Puts a page, and waits for room up to jiffies @end when it is refused. May sleep. */
-static blk_status_t tmem_block_write(struct tmem_block *block, pgoff_t at, struct page *page,
-				     unsigned long end)
+/*
+ * Whether a write that found no room, as @ret says, may soon find some; waits a little if so. All
+ * writes that find none wait up to the same end. May sleep.
+ */
+static bool tmem_block_await_room(struct tmem_block *block, int ret)
 {
-	while (!tmem_area_store(block->area, at, page)) {
-		if (time_after(jiffies, end)) {
-			set_bit(at, block->failed);
-			return BLK_STS_NOSPC;
-		}
-		usleep_range(500, 1000);
+	if (ret != -EBUSY && ret != -EAGAIN && ret != -ENOSPC)
+		return false;
+	/* Pairs with the release below: whoever sees that room is short sees until when. */
+	if (!smp_load_acquire(&block->is_short)) {
+		WRITE_ONCE(block->wait_end,
+			   jiffies + msecs_to_jiffies(READ_ONCE(tmem_put_timeout_ms)));
+		smp_store_release(&block->is_short, true);
+	} else if (time_after(jiffies, READ_ONCE(block->wait_end))) {
+		return false;
 	}
+	usleep_range(500, 1000);
+	return true;
+}
+
+/* Puts a page; waits for room where there may be some. May sleep. */
+static blk_status_t tmem_block_write(struct tmem_block *block, pgoff_t at, struct page *page)
+{
+	int ret;
+
+	do {
+		ret = tmem_area_store(block->area, at, page);
+	} while (ret && tmem_block_await_room(block, ret));
+	if (ret) {
+		set_bit(at, block->failed);
+		return ret == -ENODEV || ret == -EINVAL ? BLK_STS_IOERR : BLK_STS_NOSPC;
+	}
+	if (unlikely(READ_ONCE(block->is_short)))
+		WRITE_ONCE(block->is_short, false);
 	clear_bit(at, block->failed);
 	return BLK_STS_OK;
 }
@@ -88,9 +116,10 @@ static blk_status_t tmem_block_read(struct tmem_block *block, pgoff_t at, struct
 	return BLK_STS_IOERR;
 }
 
+/* Pages from @at to before @end read as zeros from now on. May sleep. */
 static void tmem_block_discard(struct tmem_block *block, pgoff_t at, pgoff_t end)
 {
-	for (; at < end; at++) {
+	for (end = min_t(pgoff_t, end, block->pages); at < end; at++) {
 		tmem_area_forget(block->area, at);
 		clear_bit(at, block->failed);
 		cond_resched();
@@ -103,7 +132,6 @@ static void tmem_block_discard(struct tmem_block *block, pgoff_t at, pgoff_t end
  */
 static void tmem_block_pages(struct tmem_block *block, struct request *request)
 {
-	unsigned long end = jiffies + msecs_to_jiffies(READ_ONCE(tmem_put_timeout_ms));
 	bool write = req_op(request) == REQ_OP_WRITE;
 	pgoff_t at = blk_rq_pos(request) / TMEM_SECTORS_PER_PAGE;
 	blk_status_t status;
@@ -116,7 +144,7 @@ static void tmem_block_pages(struct tmem_block *block, struct request *request)
 			blk_mq_end_request(request, BLK_STS_IOERR);
 			return;
 		}
-		status = write ? tmem_block_write(block, at, segment.bv_page, end) :
+		status = write ? tmem_block_write(block, at, segment.bv_page) :
 				 tmem_block_read(block, at, segment.bv_page);
 		at++;
 	} while (blk_update_request(request, status, PAGE_SIZE));
@@ -137,6 +165,7 @@ static void tmem_block_work(struct work_struct *work)
 		tmem_block_pages(block, request);
 		return;
 	case REQ_OP_DISCARD:
+	case REQ_OP_WRITE_ZEROES:
 		at = blk_rq_pos(request) / TMEM_SECTORS_PER_PAGE;
 		tmem_block_discard(block, at, at + (blk_rq_bytes(request) >> PAGE_SHIFT));
 		break;
@@ -162,8 +191,20 @@ static const struct blk_mq_ops tmem_block_mq_ops = {
 	.queue_rq = tmem_block_queue,
 };
 
+/* Swap on the whole disk has freed a slot (mm/swapfile.c, swap_range_free()): under spinlocks. */
+static void tmem_block_slot_free(struct block_device *bdev, unsigned long offset)
+{
+	struct tmem_block *block = bdev->bd_disk->private_data;
+
+	if (offset >= block->pages)
+		return;
+	tmem_area_forget(block->area, offset);
+	clear_bit(offset, block->failed);
+}
+
 static const struct block_device_operations tmem_block_operations = {
 	.owner = THIS_MODULE,
+	.swap_slot_free_notify = tmem_block_slot_free,
 };
 
 /* Pages of each disk. */

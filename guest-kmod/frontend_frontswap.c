@@ -10,6 +10,7 @@
  * areas that are on already; from 5.17 on they get none and their pages stay on disk.
  */
 #include <linux/frontswap.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/swap.h>
 
@@ -31,14 +32,34 @@ static void tmem_frontswap_on(unsigned int type)
 }
 
 /*
+ * A huge page comes as its head, and the kernel would take that one offset alone for ours: it goes
+ * below whole. On a disk that rotates, as the fail-stop device says of itself, it is split before.
+ */
+static void tmem_frontswap_refuse_huge(unsigned int type, pgoff_t offset, struct page *page)
+{
+	unsigned int pages = thp_nr_pages(page);
+	unsigned int i;
+
+	for (i = 0; i < pages; i++)
+		tmem_area_forget(type, offset + i);
+	atomic64_add(pages, &tmem_the_device()->counters.refused_huge);
+}
+
+/*
  * With writethrough the kernel takes this for a failure and writes the page below as well, after
  * us: the fail-stop device sets the bit again when that write comes, and until then the slot holds
  * an older page.
  */
 static int tmem_frontswap_store(unsigned int type, pgoff_t offset, struct page *page)
 {
-	if (!tmem_area_store(type, offset, page))
+	if (PageCompound(page)) {
+		tmem_frontswap_refuse_huge(type, offset, page);
 		return -1;
+	}
+	if (tmem_area_store(type, offset, page))
+		return -1;
+	if (tmem_writethrough)
+		atomic64_inc(&tmem_the_device()->counters.written_through);
 	tmem_failstop_unwrite(tmem_swap_info[type], offset);
 	return 0;
 }

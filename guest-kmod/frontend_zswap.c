@@ -4,9 +4,11 @@
  * entry points here; swap types that went on with us in place are ours, others go on to zswap.
  *
  * Meaning is frontswap's: a page that we hold is loaded from us or the fault fails, and a refused
- * store leaves no older copy. The page stays with us after a load: it is left clean, so that the
- * next reclaim drops it without a write, and invalidate comes when its slot is freed. A zero-filled
- * page never comes here (mm/page_io.c, zeromap), and its bit is looked at before us.
+ * store leaves no older copy. A folio of any order is stored page by page, whole or not at all, and
+ * loaded a page at a time: no fault reads a large one once zswap was on (mm/memory.c,
+ * alloc_swap_folio()). The page stays with us after a load: it is left clean, so that the next
+ * reclaim drops it without a write, and invalidate comes when its slot is freed. A zero-filled page
+ * never comes here (mm/page_io.c, zeromap), and its bit is looked at before us.
  *
  * Contexts (mm/page_io.c, mm/swapfile.c of 6.12): swapon and swapoff may sleep; store and load may
  * sleep, with the folio locked, inside reclaim or a fault; invalidate comes under spinlocks. Each
@@ -57,26 +59,53 @@ static void tmem_zswap_leave(void)
 	atomic_dec(&tmem_zswap_inside);
 }
 
+/*
+ * Drops what we have of a folio's pages: of its first ones what was put just now, of the others
+ * what is older than the disk's will be.
+ */
+static void tmem_zswap_forget(unsigned int type, pgoff_t offset, long pages)
+{
+	while (pages--)
+		tmem_area_forget(type, offset++);
+}
+
+/*
+ * Takes all pages of a folio or none: what is not taken the kernel writes to the disk whole. No
+ * page of a folio for which there are too few credits is put, only to be dropped again.
+ */
+static bool tmem_zswap_take(unsigned int type, pgoff_t offset, struct folio *folio)
+{
+	struct tmem_device *dev = tmem_the_device();
+	long pages = folio_nr_pages(folio);
+	long i;
+
+	if (pages > 1 && !tmem_credits_suffice(dev, pages)) {
+		atomic64_add(pages, &dev->counters.refused_credit);
+		tmem_zswap_forget(type, offset, pages);
+		return false;
+	}
+	for (i = 0; i < pages; i++) {
+		if (tmem_area_store(type, offset + i, folio_page(folio, i))) {
+			atomic64_add(pages - 1, &dev->counters.refused_huge);
+			tmem_zswap_forget(type, offset, pages);
+			return false;
+		}
+		cond_resched();
+	}
+	return true;
+}
+
 /* swap_writepage(): folio locked, in reclaim. */
 static bool tmem_zswap_store(struct folio *folio)
 {
 	unsigned int type = swp_type(folio->swap);
-	pgoff_t offset = swp_offset(folio->swap);
-	long pages = folio_nr_pages(folio);
 	bool stored;
-	long i;
 
 	tmem_zswap_enter();
-	if (!READ_ONCE(tmem_zswap_ours[type])) {
+	if (READ_ONCE(tmem_zswap_ours[type]))
+		stored = tmem_zswap_take(type, swp_offset(folio->swap), folio);
+	else
 		stored = tmem_zswap.store(folio);
-	} else if (pages == 1) {
-		stored = tmem_area_store(type, offset, folio_page(folio, 0));
-	} else {
-		/* Large folios go to disk whole; what we held under their offsets is old. */
-		for (i = 0; i < pages; i++)
-			tmem_area_forget(type, offset + i);
-		stored = false;
-	}
 	tmem_zswap_leave();
 	return stored;
 }

@@ -43,7 +43,11 @@ struct tmem_counters {
 	atomic64_t puts;		/* puts that the host took */
 	atomic64_t refused_credit;	/* puts refused here: no credit, or the host said refuse */
 	atomic64_t refused_host;	/* puts that the host refused */
-	atomic64_t refused_other;	/* compound page, no pool, bad key, flush pending */
+	atomic64_t refused_huge;	/* of a huge page that came whole or was undone */
+	atomic64_t refused_off;		/* puts to an area that is off or got no pool */
+	atomic64_t refused_pending;	/* puts where a flush is still to be posted */
+	atomic64_t refused_other;	/* puts to an offset that no key has */
+	atomic64_t written_through;	/* of puts: pages that are written below too */
 	atomic64_t gets;		/* gets that hit */
 	atomic64_t untold_gets;		/* of those, direct ones that the host was not told of */
 	atomic64_t failed_over;		/* loads left to the disk, which has the page too */
@@ -196,6 +200,7 @@ void tmem_queue_interrupt(struct tmem_device *dev, u32 number);
 int tmem_credits_init(struct tmem_device *dev);
 void tmem_credits_free(struct tmem_device *dev);
 bool tmem_credit_take(struct tmem_device *dev, u32 *slot);
+bool tmem_credits_suffice(struct tmem_device *dev, u32 count);
 bool tmem_credit_wait(struct tmem_device *dev, u32 *slot, unsigned long timeout);
 bool tmem_credit_claim(struct tmem_device *dev, u32 slot);
 void tmem_credit_return(struct tmem_device *dev, u32 slot);
@@ -273,7 +278,7 @@ void tmem_area_on(unsigned int number, unsigned long slots);
 void tmem_area_off(unsigned int number);
 bool tmem_area_is_on(unsigned int number);
 bool tmem_area_has_pool(s32 pool);
-bool tmem_area_store(unsigned int number, pgoff_t offset, struct page *page);
+int tmem_area_store(unsigned int number, pgoff_t offset, struct page *page);
 enum tmem_load tmem_area_load(unsigned int number, pgoff_t offset, struct page *page,
 			      bool may_fail);
 enum tmem_load tmem_area_try_load(unsigned int number, pgoff_t offset, struct page *page);

@@ -1,7 +1,7 @@
 /**
  * The storm's report as a person reads it.
  */
-import type { StormReport } from '../guest/storm.js';
+import { REFUSAL_REASONS, type StormReport } from '../guest/storm.js';
 
 const LABEL_WIDTH = 11;
 
@@ -23,6 +23,28 @@ function row(label: string, text: string): string {
   return `  ${label.padEnd(LABEL_WIDTH)}${text}`;
 }
 
+/** ` (credit 12, huge 512)`, or nothing when nothing was refused. */
+function reasons({ refusedBy }: StormReport): string {
+  const given = REFUSAL_REASONS.filter((reason) => refusedBy[reason] > 0);
+  const words = given.map((reason) => `${reason} ${count(refusedBy[reason])}`);
+  return words.length === 0 ? '' : ` (${words.join(', ')})`;
+}
+
+function shareRows({ share, pagesToDisk, hugePages }: StormReport): string[] {
+  const { made, split, writtenWhole } = hugePages;
+  const rows: string[] = [];
+  if (share !== null) {
+    // Rounded down: only all is 100%.
+    const percent = (Math.floor(share * 1000) / 10).toFixed(1);
+    rows.push(row('share', `${percent}% of swap, ${count(pagesToDisk)} pages went to the disk`));
+  }
+  if (made + writtenWhole > 0) {
+    const fates = `${count(split)} split, ${count(writtenWhole)} written whole`;
+    rows.push(row('huge pages', `${count(made)} made, ${fates}`));
+  }
+  return rows;
+}
+
 function storeRows(report: StormReport): string[] {
   const { host, guest } = report;
   if (host === null) return [row('pages', `${count(guest.vmstat.pswpout ?? 0)} swapped out`)];
@@ -30,7 +52,8 @@ function storeRows(report: StormReport): string[] {
   const bells = host.doorbellsReceived + (guest.module.interrupts ?? 0);
   const { putLatency, getLatency } = guest;
   return [
-    row('puts', `${count(report.puts)} taken, ${count(report.refusals)} refused`),
+    row('puts', `${count(report.puts)} taken, ${count(report.refusals)} refused${reasons(report)}`),
+    ...shareRows(report),
     row('gets', `${count(report.gets)} answered, ${count(host.getsMissed)} missed`),
     row('flushes', count(report.flushes)),
     row('held', `${mib(host.pagesUsedMax)} at most, ${mib(host.pagesUsed)} now`),

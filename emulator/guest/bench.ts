@@ -82,8 +82,10 @@ async function sample(bench: BenchOptions, options: GuestOptions): Promise<Sampl
   const report = await runStorm(guest, {
     mib: bench.mib,
     passes: bench.passes,
-    // Everything goes out between passes, so each way moves the same pages, zram's memory included.
+    // Everything goes out between passes, in single pages, so each way moves the same pages, zram's
+    // memory included.
     extra: ['--pageout'],
+    thp: false,
     timeoutMs: bench.timeoutMs,
     ...signal,
   });

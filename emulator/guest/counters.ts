@@ -18,7 +18,12 @@ export interface GuestCounters {
   readonly frontswap: Counters;
   /** /sys/kernel/debug/cleancache (up to 5.16): succ_gets, failed_gets, puts, invalidates. */
   readonly cleancache: Counters;
-  /** pswpin and pswpout count every page swapped, whoever held it. */
+  /**
+   * pswpin and pswpout count pages that went to a swap device and came from there: /dev/tmemN is
+   * one, a swap hook that takes a page leaves none. The lines of thp_ count huge pages: made
+   * (thp_fault_alloc, thp_file_alloc), written to a device whole (thp_swpout), split because they
+   * could not be (thp_swpout_fallback).
+   */
   readonly vmstat: Counters;
   /** /sys/kernel/debug/tmem/stats. Empty without the module. */
   readonly module: Counters;
@@ -35,10 +40,10 @@ export const COUNTERS_COMMAND = [
   'echo @cleancache',
   'cd /sys/kernel/debug/cleancache 2>/dev/null && for f in *; do echo $f $(cat $f); done',
   'echo @vmstat',
-  "grep -E '^(pswpin|pswpout|pgmajfault) ' /proc/vmstat",
+  "grep -E '^(pswp|pgmajfault |thp_(f[^ ]*_alloc|split_page|swpout))' /proc/vmstat",
   'cd /sys/kernel/debug/tmem 2>/dev/null && for f in *; do echo @$f; cat $f; done',
   'echo @disks',
-  "awk '$3 ~ /^(vd|zram)/ {print $3, $6, $10}' /proc/diskstats",
+  "awk '$3 ~ /^(vd|zram|tmem)/ {print $3, $6, $10}' /proc/diskstats",
 ].join('\n');
 
 function numbers(lines: readonly string[]): Counters {

@@ -22,6 +22,8 @@ export interface MatrixOptions {
   readonly guest: GuestOptions;
   readonly mib: number;
   readonly passes: number;
+  /** As in StormOptions; of no meaning to cleancache. */
+  readonly thp?: boolean;
   readonly timeoutMs: number;
   readonly progress: Progress;
   readonly signal?: AbortSignal;
@@ -97,8 +99,11 @@ type Outcome = Omit<MatrixRow, keyof Cell | 'outcome' | 'reason' | 'bootSeconds'
 };
 
 async function swapStorm(guest: Guest, options: MatrixOptions): Promise<Outcome> {
-  const { mib, passes, timeoutMs, signal } = options;
-  const more = signal === undefined ? {} : { signal };
+  const { mib, passes, timeoutMs, signal, thp } = options;
+  const more = {
+    ...(signal === undefined ? {} : { signal }),
+    ...(thp === undefined ? {} : { thp }),
+  };
   const report = await runStorm(guest, { mib, passes, timeoutMs, ...more });
   // A storm that never reached the store proves nothing about this combination.
   const nothing = report.puts > 0 ? [] : ['no page reached the store'];

@@ -11,6 +11,7 @@ import type { GuestCounters } from './counters.js';
 import type { FrontEnd } from './front-end.js';
 import type { Guest } from './guest.js';
 import { troubleIn } from './kernel-log.js';
+import { type SwapShare, swapShare } from './swap-share.js';
 import { execWatched } from './watched.js';
 
 export interface StormOptions {
@@ -22,6 +23,16 @@ export interface StormOptions {
   readonly processes?: number;
   /** Further words for the workload: --fork, --shm, --pageout. */
   readonly extra?: readonly string[];
+  /**
+   * True: in huge pages, which are turned on in the guest, and a storm that got none has a problem.
+   * False: in single pages. Default: as the guest's kernel decides.
+   */
+  readonly thp?: boolean;
+  /**
+   * Less of what was swapped than this (0 to 1) having reached tmem is a problem, unless a quota, a
+   * policy or a full store refused the rest; default 0.5. Give 0 where the host is disturbed.
+   */
+  readonly shareMin?: number;
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
   /** Called about twice a second with what the store holds. */
@@ -34,6 +45,32 @@ export interface StormResult {
   readonly pagesVerified: number;
   readonly pagesWrong: number;
   readonly seconds: number;
+}
+
+/**
+ * Why the module did not put a page: no credit (or the host is away or says refuse), the host
+ * refused it, it was one of a huge page that came whole, the area is off, the flush of the page
+ * before it is still to be posted, anything else.
+ */
+export type RefusalReason = 'credit' | 'host' | 'huge' | 'off' | 'pending' | 'other';
+
+export const REFUSAL_REASONS: readonly RefusalReason[] = [
+  'credit',
+  'host',
+  'huge',
+  'off',
+  'pending',
+  'other',
+];
+
+/** Transparent huge pages of the guest since it booted. */
+export interface HugePages {
+  /** Made for processes and shared memory. */
+  readonly made: number;
+  /** Split into single pages, for swapping or else. */
+  readonly split: number;
+  /** Written to a swap device whole: to a disk past tmem, or to /dev/tmemN. */
+  readonly writtenWhole: number;
 }
 
 export interface StormReport {
@@ -50,6 +87,12 @@ export interface StormReport {
   readonly gets: number;
   readonly flushes: number;
   readonly refusals: number;
+  /** The refusals by reason, as the module names them in its counters. */
+  readonly refusedBy: Readonly<Record<RefusalReason, number>>;
+  /** How much of what was swapped tmem saw; see `swapShare`. Null when nothing was. */
+  readonly share: number | null;
+  readonly pagesToDisk: number;
+  readonly hugePages: HugePages;
   readonly pagesVerified: number;
   readonly pagesWrong: number;
   readonly guest: GuestCounters;
@@ -72,6 +115,10 @@ const PROGRESS_MS = 500;
 const SETTLE_MS_MAX = 5000;
 const SETTLE_POLL_MS = 50;
 
+/** A store that held so much of what it has slots for was full. */
+const FULL_SHARE = 0.95;
+const SHARE_MIN = 0.5;
+
 /** frontswap's own counters are plain increments (mm/frontswap.c): CPUs may lose some. */
 const FRONTSWAP_DRIFT = 0.02;
 
@@ -85,9 +132,39 @@ function agree(ours: number, theirs: number, host: StoreStats): boolean {
   return theirs >= ours && theirs - ours <= host.takeovers;
 }
 
-function refusalsOf(guest: GuestCounters): number {
-  const { refused_credit = 0, refused_host = 0, refused_other = 0 } = guest.module;
-  return refused_credit + refused_host + refused_other;
+function refusalsOf({ module }: GuestCounters): Record<RefusalReason, number> {
+  const of = (reason: RefusalReason) => [reason, module[`refused_${reason}`] ?? 0] as const;
+  return Object.fromEntries(REFUSAL_REASONS.map(of)) as Record<RefusalReason, number>;
+}
+
+function hugePagesOf({ vmstat }: GuestCounters): HugePages {
+  const { thp_fault_alloc = 0, thp_file_alloc = 0, thp_split_page = 0, thp_swpout = 0 } = vmstat;
+  return {
+    made: thp_fault_alloc + thp_file_alloc,
+    split: thp_split_page,
+    writtenWhole: thp_swpout,
+  };
+}
+
+/** A storm that went past tmem proves nothing about it, whatever the pages came back as. */
+export function shareProblems(
+  { tmem, disk }: SwapShare,
+  guest: GuestCounters,
+  host: StoreStats,
+  shareMin: number,
+): string[] {
+  // What a quota or a policy refuses went to the disk because it was told to.
+  if (Number.isFinite(host.quotaPages) || host.putsRefused > 0) return [];
+  const { credit } = refusalsOf(guest);
+  const full = host.pagesUsedMax >= FULL_SHARE * host.slots;
+  const explained = full ? Math.min(disk, credit) : 0;
+  if (disk === 0 || (tmem + explained) / (tmem + disk) >= shareMin) return [];
+  const percent = ((100 * tmem) / (tmem + disk)).toFixed(0);
+  return [
+    `only ${percent}% of the swapped pages reached tmem: ${disk} went to the disk, ` +
+      `${hugePagesOf(guest).writtenWhole} huge pages whole, and ${credit} were refused for want ` +
+      'of a credit',
+  ];
 }
 
 /** The store looks by itself once a second, so that doorbells that get lost only cost time. */
@@ -136,9 +213,17 @@ export function counterProblems(
 
 function command(options: StormOptions): string {
   const words = ['storm', '--mib', options.mib, '--passes', options.passes];
+  if (options.thp !== undefined) words.push(options.thp ? '--thp' : '--no-thp');
   words.push('--procs', options.processes ?? 1, ...(options.extra ?? []), '--progress', '--json');
   return words.join(' ');
 }
+
+/** Off in a guest of less than 512 MiB (mm/huge_memory.c, hugepage_init()) until somebody says. */
+const THP_COMMAND = [
+  'cd /sys/kernel/mm/transparent_hugepage',
+  'echo always >enabled',
+  '{ [ ! -e shmem_enabled ] || echo advise >shmem_enabled; }',
+].join(' && ');
 
 async function runWorkload(guest: Guest, options: StormOptions): Promise<[StormResult, string]> {
   let line = '';
@@ -201,16 +286,23 @@ export async function settledCounters(
  * @throws what `execWatched` throws
  */
 export async function runStorm(guest: Guest, options: StormOptions): Promise<StormReport> {
+  if (options.thp) await guest.sh(THP_COMMAND);
   const start = performance.now();
   const [result, failure] = await runWorkload(guest, options);
   const storm = (performance.now() - start) / 1000;
   const { counters, host } = await settledCounters(guest);
   const kernelTrouble = troubleIn(await guest.dmesg());
+  const share = swapShare(counters);
+  const refusedBy = refusalsOf(counters);
+  const hugePages = hugePagesOf(counters);
+  const { shareMin = SHARE_MIN } = options;
   const problems = [
     ...(failure === '' ? [] : [failure]),
     ...(result.pagesWrong === 0 ? [] : [`${result.pagesWrong} pages came back wrong`]),
     ...(result.pagesVerified > 0 ? [] : ['no page was verified']),
+    ...(options.thp && hugePages.made === 0 ? ['no huge page was made'] : []),
     ...(host === null ? [] : counterProblems(counters, host, guest.frontEnds)),
+    ...(host === null ? [] : shareProblems(share, counters, host, shareMin)),
     ...kernelTrouble.map((line) => `kernel log: ${line}`),
   ];
   const boot = guest.bootSeconds;
@@ -225,7 +317,11 @@ export async function runStorm(guest: Guest, options: StormOptions): Promise<Sto
     puts: host === null ? 0 : host.puts - host.putsRefused,
     gets: host === null ? 0 : host.gets - host.getsMissed,
     flushes: host?.flushes ?? 0,
-    refusals: refusalsOf(counters),
+    refusals: Object.values(refusedBy).reduce((sum, pages) => sum + pages, 0),
+    refusedBy,
+    share: share.share ?? null,
+    pagesToDisk: share.disk,
+    hugePages,
     pagesVerified: result.pagesVerified,
     pagesWrong: result.pagesWrong,
     guest: counters,

@@ -21,7 +21,7 @@ function run(options: string) {
   return { code: result.status, stdout: result.stdout, stderr: result.stderr };
 }
 
-test.each(['', ' --fork', ' --shm', ' --pageout', ' --survive'])(
+test.each(['', ' --fork', ' --shm', ' --pageout', ' --no-thp', ' --survive'])(
   'all is right in plain memory%s',
   (more) => {
     const { code, stdout, stderr } = run(`--mib 8 --procs 2 --passes 2 --json${more}`);
@@ -70,6 +70,7 @@ test.each([
   '--procs 65',
   '--fork --shm',
   '--survive --shm',
+  '--thp --no-thp',
   '--passes 0',
   'more',
 ])('refuses %s', (options) => {

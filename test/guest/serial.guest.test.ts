@@ -80,7 +80,13 @@ it('refuses its puts by itself while no store answers, and puts again when one d
   await using guest = await bootGuest(SERIAL);
   const pid = guest.store!.storePid!;
   process.kill(pid, 'SIGSTOP');
-  const options = { mib: 16, passes: 1, extra: ['--pageout'], timeoutMs: STORM_MS_MAX };
+  const options = {
+    mib: 16,
+    passes: 1,
+    extra: ['--pageout'],
+    timeoutMs: STORM_MS_MAX,
+    shareMin: 0,
+  };
   const storm = runStorm(guest, options);
   storm.catch(() => {});
   try {

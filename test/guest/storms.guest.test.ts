@@ -90,6 +90,7 @@ describe('refused pages go to the swap disk and come back right', () => {
     const storm = runStorm(guest, {
       mib: 192,
       passes: 1,
+      shareMin: 0,
       timeoutMs: STORM_MS_MAX,
       onProgress: (stats) => {
         if (stats !== undefined && stats.puts > 2000) void guest.store?.refusePuts(true);

@@ -16,6 +16,7 @@ interface MatrixFlags extends BootFlags {
   transports?: string;
   mib?: number;
   passes: number;
+  thp?: boolean;
   timeout: number;
   json?: true;
 }
@@ -95,6 +96,8 @@ export function addMatrixCommand(program: Command, run: Runner): void {
     .option('--transports <names>', 'transports, with commas between (default: all)')
     .option('--mib <MiB>', 'memory that each storm touches (default: --mem)', integer(1, 1 << 20))
     .option('--passes <n>', 'times to verify and rewrite it', integer(1, 1000), 1)
+    .option('--thp', 'in huge pages, which are turned on (default: as the kernel decides)')
+    .option('--no-thp', 'in single pages')
     .option('--timeout <s>', 'seconds for one storm', integer(1, 86400), 300)
     .option('--json', 'print one JSON array, a row a combination');
   addBootOptions(command, { mem: 128 }).action((flags: MatrixFlags) =>
@@ -105,6 +108,7 @@ export function addMatrixCommand(program: Command, run: Runner): void {
         guest: guestOptions(flags),
         mib: flags.mib ?? flags.mem,
         passes: flags.passes,
+        ...(flags.thp === undefined ? {} : { thp: flags.thp }),
         timeoutMs: flags.timeout * 1000,
         progress: progress.say,
         signal,

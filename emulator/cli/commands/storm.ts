@@ -13,6 +13,7 @@ interface StormFlags extends BootFlags {
   mib?: number;
   passes: number;
   procs: number;
+  thp?: boolean;
   timeout: number;
   json?: true;
 }
@@ -31,6 +32,7 @@ async function storm(flags: StormFlags, context: Context): Promise<StormReport> 
     mib: stormMib(flags),
     passes: flags.passes,
     processes: flags.procs,
+    ...(flags.thp === undefined ? {} : { thp: flags.thp }),
     timeoutMs: flags.timeout * 1000,
     signal,
     onProgress: (stats, line) => {
@@ -48,6 +50,8 @@ export function addStormCommand(program: Command, run: Runner): void {
     .option('--mib <MiB>', 'memory to touch (default: twice --mem)', integer(1, 1 << 20))
     .option('--passes <n>', 'times to verify and rewrite it', integer(1, 1000), 3)
     .option('--procs <n>', 'processes that share it', integer(1, 64), 1)
+    .option('--thp', 'in huge pages, which are turned on (default: as the kernel decides)')
+    .option('--no-thp', 'in single pages')
     .option('--timeout <s>', 'seconds for the storm', integer(1, 86400), 600)
     .option('--json', 'print the report as one JSON object');
   addBootOptions(command).action((flags: StormFlags) =>

@@ -173,6 +173,8 @@ static const struct option long_options[] = {
 	{ "fork", no_argument, NULL, 'f' },
 	{ "shm", no_argument, NULL, 'S' },
 	{ "pageout", no_argument, NULL, 'o' },
+	{ "thp", no_argument, NULL, 'H' },
+	{ "no-thp", no_argument, NULL, 'N' },
 	{ "survive", no_argument, NULL, 'v' },
 	{ "json", no_argument, NULL, 'j' },
 	{ "progress", no_argument, NULL, 'P' },
@@ -184,14 +186,16 @@ __attribute__((noreturn)) static void usage(const char *problem)
 {
 	fprintf(stderr, "storm: %s\n"
 		"usage: storm [--mib N] [--passes P] [--procs K] [--seed S] [--seconds T]\n"
-		"             [--fork | --shm | --survive] [--pageout] [--json] [--progress]\n"
-		"             [--inject bit|swap|stale|zero]\n"
+		"             [--fork | --shm | --survive] [--pageout] [--thp | --no-thp]\n"
+		"             [--json] [--progress] [--inject bit|swap|stale|zero]\n"
 		"  --mib      memory of all processes together (default 256)\n"
 		"  --passes   how often to go over it (default 3, or as --seconds allows)\n"
 		"  --procs    1 to 64 processes (default 1)\n"
 		"  --fork     a child in each pass shares the pages copy-on-write\n"
 		"  --shm      shared memory instead of anonymous memory\n"
 		"  --pageout  ask the kernel to swap everything out between passes\n"
+		"  --thp      ask for huge pages; without it and --no-thp the kernel decides\n"
+		"  --no-thp   have no huge page\n"
 		"  --survive  count pages whose loading ends in SIGBUS as lost, and go on\n"
 		"  --inject   spoil a page after the first pass, to see that it is found\n"
 		"exit status: 0 all right, 1 a page was wrong, 2 usage, 3 a process died\n",
@@ -237,6 +241,8 @@ static void parse_options(int argc, char **argv)
 		case 'f': options.fork = true; break;
 		case 'S': options.shm = true; break;
 		case 'o': options.pageout = true; break;
+		case 'H': options.thp = true; break;
+		case 'N': options.no_thp = true; break;
 		case 'v': options.survive = true; break;
 		case 'j': options.json = true; break;
 		case 'P': options.progress = true; break;
@@ -248,6 +254,8 @@ static void parse_options(int argc, char **argv)
 		usage("unexpected argument");
 	if (options.fork && options.shm)
 		usage("--fork needs pages that are copied on write, and --shm has none");
+	if (options.thp && options.no_thp)
+		usage("--thp or --no-thp");
 	if (options.survive && (options.fork || options.shm))
 		usage("--survive drops a lost page, which it must not share");
 	if (!passes_given && options.seconds > 0)

@@ -33,6 +33,8 @@ struct options {
 	bool fork;
 	bool shm;
 	bool pageout;
+	bool thp;		/* ask for huge pages */
+	bool no_thp;		/* have none; neither: the kernel decides */
 	bool survive;
 	bool json;
 	bool progress;

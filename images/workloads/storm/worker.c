@@ -244,8 +244,13 @@ static void *map_memory(uint64_t bytes)
 			strerror(errno));
 		exit(EXIT_DIED);
 	}
-	/* Single pages are what is tested; a huge page would be split on its way out anyway. */
-	madvise(memory, bytes, MADV_NOHUGEPAGE);
+	if (options.thp && madvise(memory, bytes, MADV_HUGEPAGE)) {
+		fprintf(stderr, "storm: MADV_HUGEPAGE: %s\n", strerror(errno));
+		exit(EXIT_DIED);
+	}
+	/* A kernel without huge pages refuses what it does anyway. */
+	if (options.no_thp)
+		madvise(memory, bytes, MADV_NOHUGEPAGE);
 	if (fd >= 0)
 		close(fd);
 	return memory;
