@@ -5,6 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Guest, troubleIn } from 'qemu-tmem';
 import { counterProblems, settledCounters } from '../../emulator/guest/storm.js';
+import { swapShare } from '../../emulator/guest/swap-share.js';
 import { execWatched } from '../../emulator/guest/watched.js';
 
 export interface PeerCase {
@@ -15,14 +16,20 @@ export interface PeerCase {
   readonly limitMib?: number;
   /** Pages that must have been swapped to the store meanwhile; fewer are no test. */
   readonly putsMin: number;
+  /** The part of all swapped pages that must have come to the store, not to a disk; default half. */
+  readonly shareMin?: number;
   /** What the program prints when its own checks are done and right. */
   readonly says: RegExp;
   /** What it prints when they are not, whatever it exits with. */
   readonly neverSays?: RegExp;
+  /** What else is wrong with its output. */
+  readonly judge?: (output: string) => string[];
+  /** What of its output is worth a line. */
+  readonly summary?: (output: string) => string;
   /** Its input. */
   readonly stdin?: string;
-  /** Lines of the kernel log that the program itself causes, though they look like trouble. */
-  readonly logAllowed?: (line: string) => boolean;
+  /** It has memory cgroups of its own killed, and the kernel says so at length. */
+  readonly killsCgroups?: true;
   readonly timeoutMs?: number;
 }
 
@@ -35,6 +42,7 @@ export interface PeerResult {
 }
 
 export const PEER_MS_MAX = 600_000;
+const SHARE_MIN = 0.5;
 const CLEAN_UP_MS_MAX = 60_000;
 const OUTPUT_CHARS_MAX = 2000;
 const GONE_POLL_MS = 100;
@@ -42,8 +50,6 @@ const GONE_POLLS_MAX = 100;
 
 const FOLDER = '/tmp/peer';
 const CGROUP = '/sys/fs/cgroup/peer';
-
-const VMSTAT = "grep -E '^(thp_fault_alloc|thp_swpout|pswpout) ' /proc/vmstat";
 
 /** Kills of a memory cgroup are counted in it, and the count goes with it. */
 const KILLS = `awk '/^oom_kill / { print $2 }' ${CGROUP}/memory.events`;
@@ -60,11 +66,6 @@ function commandOf({ script, limitMib }: PeerCase): string {
   }
   lines.push(`exec sh -c ${quoted(script)} 2>&1`);
   return lines.join('\n');
-}
-
-async function vmstat(guest: Guest): Promise<Map<string, number>> {
-  const lines = (await guest.sh(VMSTAT)).trim().split('\n');
-  return new Map(lines.map((line) => [line.split(' ')[0]!, Number(line.split(' ')[1])]));
 }
 
 /** Removes what the run left; its last processes may still be going. Gives the kills by cgroup. */
@@ -86,13 +87,23 @@ function verdictOf(peer: PeerCase, code: number, output: string): string[] {
   if (!peer.says.test(output)) problems.push(`it did not say ${peer.says}:\n${end}`);
   const bad = peer.neverSays?.exec(output)?.[0];
   if (bad !== undefined) problems.push(`it said ${JSON.stringify(bad)}:\n${end}`);
-  return problems;
+  return [...problems, ...(peer.judge?.(output) ?? [])];
+}
+
+/** Reports of the killer's, each from its first line to the one that names whom it took. */
+const KILL_REPORT =
+  /^[^\n]*invoked oom-killer:(?:(?!invoked oom-killer:)[\s\S])*?Memory cgroup out of memory: Killed[^\n]*/gm;
+
+/** The log without what it says of memory cgroups that were killed for their own limits. */
+export function withoutKills(log: string): string {
+  return log.replaceAll(KILL_REPORT, (report) =>
+    report.includes('constraint=CONSTRAINT_MEMCG') ? '' : report,
+  );
 }
 
 /** Runs a program in a guest that has its swap set up. */
 export async function runPeer(guest: Guest, peer: PeerCase): Promise<PeerResult> {
   const before = await guest.counters();
-  const pagesBefore = await vmstat(guest);
   const logBefore = (await guest.dmesg()).length;
   const clock = performance.now();
   const { code, stdout } = await execWatched(guest, commandOf(peer), {
@@ -100,28 +111,29 @@ export async function runPeer(guest: Guest, peer: PeerCase): Promise<PeerResult>
     ...(peer.stdin === undefined ? {} : { stdin: peer.stdin }),
   });
   const seconds = (performance.now() - clock) / 1000;
-  const pagesAfter = await vmstat(guest);
   const kills = await cleanUp(guest, peer);
   const { counters, host } = await settledCounters(guest);
   const log = (await guest.dmesg()).slice(logBefore);
   const moved = (name: string): number => (counters.module[name] ?? 0) - (before.module[name] ?? 0);
   const counted = (name: string): number =>
-    (pagesAfter.get(name) ?? 0) - (pagesBefore.get(name) ?? 0);
+    (counters.vmstat[name] ?? 0) - (before.vmstat[name] ?? 0);
   const puts = moved('puts');
-  const trouble = troubleIn(log).filter((line) => peer.logAllowed?.(line) !== true);
+  const disk = swapShare(counters).disk - swapShare(before).disk;
+  const share = puts / (puts + disk);
+  const trouble = troubleIn(peer.killsCgroups === true ? withoutKills(log) : log);
   const problems = [
     ...verdictOf(peer, code, stdout),
     ...(kills === 0 ? [] : [`the cgroup's limit killed ${kills} of its processes`]),
     ...(puts >= peer.putsMin ? [] : [`only ${puts} pages were swapped to the store`]),
+    ...(share >= (peer.shareMin ?? SHARE_MIN)
+      ? []
+      : [`${disk} pages went past the store to disks`]),
     ...(host === null ? ['it has no store'] : counterProblems(counters, host, guest.frontEnds)),
     ...trouble.map((line) => `kernel log: ${line}`),
   ];
-  const sectors = (at: typeof counters): number =>
-    Object.values(at.disks).reduce((sum, { written }) => sum + written, 0);
-  const disk = (sectors(counters) - sectors(before)) / 8;
   const figures =
-    `${peer.name}: ${puts} puts, ${moved('gets')} gets, ${Math.round(disk)} pages to disks, ` +
+    `${peer.name}: ${puts} puts, ${moved('gets')} gets, ${disk} past it to disks, ` +
     `${counted('thp_fault_alloc')} huge pages, ${counted('thp_swpout')} swapped whole, ` +
-    `${seconds.toFixed(1)} s`;
+    `${seconds.toFixed(1)} s${peer.summary === undefined ? '' : `; ${peer.summary(stdout)}`}`;
   return { output: stdout, problems, figures };
 }

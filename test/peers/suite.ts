@@ -12,6 +12,8 @@ export interface Suite {
   readonly guests: readonly PeerGuest[];
   /** What its programs need of a guest: `with`, `dataMib`. */
   readonly options: GuestOptions;
+  /** Makes ready what `options` names. */
+  readonly prepare?: () => Promise<void>;
   /** Lines for /bin/sh, once after the boot. */
   readonly setUp?: string;
   readonly cases: readonly PeerCase[];
@@ -24,6 +26,7 @@ export function describeSuite(suite: Suite): void {
     const figures: string[] = [];
 
     beforeAll(async () => {
+      await suite.prepare?.();
       guest = await bootGuest({ ...options, ...suite.options });
       const thp = '/sys/kernel/mm/transparent_hugepage/enabled';
       expect((await guest.sh(`cat ${thp}`)).includes('[always]')).toBe(hugePages);

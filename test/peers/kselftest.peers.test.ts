@@ -1,0 +1,144 @@
+/**
+ * The kernel's own tests of what swaps, each kernel's for itself: mm (cow, userfaultfd,
+ * madv_populate, mkdirty) and cgroup (test_memcontrol, test_zswap).
+ *
+ * They push pages out by themselves, or run in a cgroup too small for them, or beside a storm.
+ * test_zswap tests zswap, which is not there where our hook has its place: it runs with zswap as it
+ * is, above the block device.
+ */
+import { defaultCacheDir } from '../../emulator/guest/paths.js';
+import { LARGE_GUESTS, type PeerGuest } from './guests.js';
+import {
+  type Expected,
+  ensureSelftests,
+  problemsIn,
+  type Selftests,
+  selftestsDir,
+  summaryOf,
+} from './kselftest.js';
+import type { PeerCase } from './peer.js';
+import { describeSuite } from './suite.js';
+
+const cacheDir = defaultCacheDir();
+
+/** Reasons for a skip that say what a Debian kernel, or this machine, does not have. */
+const NOT_HERE = [/hugetlb|huge ?pages?|hugepage/i, /gup_test/, /PMD swap/, /shared zeropage/];
+
+function kselftest(name: string, command: string, expected: Partial<Expected>): PeerCase {
+  const whole = { passed: [], skipped: NOT_HERE, ...expected };
+  return {
+    name,
+    script: `PATH=/selftests:$PATH; ${command}`,
+    putsMin: 20,
+    says: /./,
+    judge: (output) => problemsIn(output, whole),
+    summary: summaryOf,
+  };
+}
+
+/** Runs it again and again in a cgroup with a storm, which pushes its pages out. */
+function stormed(peer: PeerCase): PeerCase {
+  const script =
+    `storm --mib 40 --passes 100 >/dev/null & hog=$!; ${peer.script} && ` +
+    'kill $hog && { wait $hog || true; }';
+  return { ...peer, script, limitMib: 24, putsMin: 2000 };
+}
+
+const MEMCONTROL: PeerCase = {
+  ...kselftest('test_memcontrol', 'test_memcontrol', {
+    passed: [/test_memcg_swap_max\b/, /test_memcg_max\b/, /test_memcg_high\b/],
+    skipped: [...NOT_HERE, /test_memcg_sock/],
+  }),
+  killsCgroups: true,
+  putsMin: 5000,
+};
+
+interface Group {
+  readonly name: string;
+  readonly selftests: Selftests;
+  readonly guests: readonly PeerGuest[];
+  readonly setUp?: string;
+  readonly cases: readonly PeerCase[];
+}
+
+const OLD: Selftests = {
+  kernel: 'source-6.1',
+  programs: { vm: ['madv_populate', 'userfaultfd'], cgroup: ['test_memcontrol'] },
+};
+
+const NEW: Selftests = {
+  kernel: 'source-6.12',
+  programs: {
+    mm: ['cow', 'madv_populate', 'mkdirty', 'uffd-unit-tests', 'uffd-stress'],
+    cgroup: ['test_memcontrol', 'test_zswap'],
+  },
+};
+
+/** The large guests of a front end, on Debian's 6.12. */
+function onNew(frontEnd: string): PeerGuest[] {
+  const kernel = 'debian-6.12';
+  return LARGE_GUESTS.filter((guest) => guest.frontEnd === frontEnd).map((guest) => ({
+    ...guest,
+    title: `${frontEnd} (${kernel}, huge pages)`,
+    options: { ...guest.options, kernel },
+  }));
+}
+
+const faults = (name: string, command: string): PeerCase => ({
+  ...kselftest(name, command, {}),
+  limitMib: 24,
+  putsMin: 2000,
+});
+
+const GROUPS: readonly Group[] = [
+  {
+    name: 'kselftest of 6.1',
+    selftests: OLD,
+    guests: LARGE_GUESTS.filter(({ frontEnd }) => frontEnd === 'frontswap'),
+    cases: [
+      stormed(kselftest('madv_populate', 'madv_populate', {})),
+      faults('userfaultfd anon', 'userfaultfd anon 20 4'),
+      faults('userfaultfd shmem', 'userfaultfd shmem 20 4'),
+      MEMCONTROL,
+    ],
+  },
+  {
+    name: 'kselftest of 6.12',
+    selftests: NEW,
+    guests: [...onNew('zswap'), ...onNew('block')],
+    cases: [
+      kselftest('cow', 'cow', { passed: [/swapped-out.*base page/i] }),
+      stormed(kselftest('madv_populate', 'madv_populate', {})),
+      stormed(kselftest('mkdirty', 'mkdirty', {})),
+      stormed(kselftest('uffd-unit-tests', 'uffd-unit-tests', { passed: [/pagemap on anon/] })),
+      faults('uffd-stress anon', 'uffd-stress anon 20 4'),
+      faults('uffd-stress shmem', 'uffd-stress shmem 20 4'),
+      MEMCONTROL,
+    ],
+  },
+  {
+    name: 'kselftest of 6.12 with zswap',
+    selftests: NEW,
+    guests: onNew('block'),
+    setUp: 'echo 1 >/sys/module/zswap/parameters/enabled',
+    cases: [
+      {
+        ...kselftest('test_zswap', 'test_zswap', { passed: [/test_zswapin/] }),
+        killsCgroups: true,
+      },
+      MEMCONTROL,
+    ],
+  },
+];
+
+for (const { name, selftests, guests, setUp, cases } of GROUPS) {
+  const dir = await selftestsDir(selftests, cacheDir);
+  describeSuite({
+    name,
+    guests,
+    prepare: () => ensureSelftests(selftests, cacheDir),
+    options: { with: [dir] },
+    setUp: [`ln -s ${dir} /selftests`, ...(setUp === undefined ? [] : [setUp])].join(' && '),
+    cases,
+  });
+}
