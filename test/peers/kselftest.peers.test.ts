@@ -8,14 +8,8 @@
  */
 import { defaultCacheDir } from '../../emulator/guest/paths.js';
 import { LARGE_GUESTS, type PeerGuest } from './guests.js';
-import {
-  type Expected,
-  ensureSelftests,
-  problemsIn,
-  type Selftests,
-  selftestsDir,
-  summaryOf,
-} from './kselftest.js';
+import { ensureSelftests, type Selftests, selftestsDir } from './kselftest-build.js';
+import { type Expected, problemsIn, summaryOf } from './kselftest-output.js';
 import type { PeerCase } from './peer.js';
 import { describeSuite } from './suite.js';
 

@@ -1,7 +1,7 @@
 /**
- * The kernel's own tests, built from the source package that `source-...` kernels are built from,
- * and their output read. The source is unpacked for this alone and goes when the programs are
- * built; those stay in the cache, `selftests/<kernel>-<hash>/`, until they are removed.
+ * The kernel's own tests, built from the source package that `source-...` kernels are built from.
+ * The source is unpacked for this alone and goes when the programs are built; those stay in the
+ * cache, `selftests/<kernel>-<hash>/`, until they are removed.
  */
 import { existsSync } from 'node:fs';
 import { copyFile, mkdir, rm } from 'node:fs/promises';
@@ -51,7 +51,11 @@ export async function selftestsDir(
   { kernel, programs }: Selftests,
   cacheDir: string,
 ): Promise<string> {
-  const hash = await hashFiles(import.meta.dirname, ['kselftest.ts'], [JSON.stringify(programs)]);
+  const hash = await hashFiles(
+    import.meta.dirname,
+    ['kselftest-build.ts'],
+    [JSON.stringify(programs)],
+  );
   return join(cacheDir, 'selftests', `${kernel}-${hash}`);
 }
 
@@ -72,46 +76,4 @@ export async function ensureSelftests(selftests: Selftests, cacheDir: string): P
       await rm(join(part, 'tree'), { recursive: true });
     });
   });
-}
-
-/** What a run of a kselftest must be like. */
-export interface Expected {
-  /** Tests that must be there and pass; more may. */
-  readonly passed: readonly RegExp[];
-  /** Tests that may be skipped, each for a reason that is known; nothing else may. */
-  readonly skipped: readonly RegExp[];
-}
-
-/**
- * Problems in what a program printed: in the Test Anything Protocol (`ok 3 name # SKIP why`), or as
- * uffd-unit-tests does (`Testing name... skipped [reason: why]`).
- */
-export function problemsIn(output: string, { passed, skipped }: Expected): string[] {
-  const lines = output.split('\n');
-  const isSkip = (line: string): boolean => /# SKIP|\.\.\. skipped/.test(line);
-  const good = lines.filter((line) => /^ok \d+ .|\.\.\. done/.test(line) && !isSkip(line));
-  const bad = lines.filter((line) => /^not ok \d+|\.\.\. failed|^Bail out!/.test(line));
-  const skips = lines.filter(isSkip);
-  return [
-    ...bad,
-    ...skips.filter((line) => !skipped.some((known) => known.test(line))),
-    ...passed
-      .filter((wanted) => !good.some((line) => wanted.test(line)))
-      .map((wanted) => `no test passed that is called ${wanted}`),
-  ];
-}
-
-/** How many passed, and why others did not run, in one line. */
-export function summaryOf(output: string): string {
-  const lines = output.split('\n');
-  const skips = lines.filter((line) => /# SKIP|\.\.\. skipped/.test(line));
-  const good = lines.filter((line) => /^ok \d+ .|\.\.\. done/.test(line)).length;
-  const passed = good - skips.filter((line) => line.startsWith('ok')).length;
-  const reasons = new Map<string, number>();
-  for (const line of skips) {
-    const reason = /(?:# SKIP|reason:)\s*(.*?)\]?$/.exec(line)?.[1] || line;
-    reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
-  }
-  const told = [...reasons].map(([reason, times]) => `${times} skipped: ${reason}`);
-  return [`${passed} passed`, ...told].join('; ');
 }
