@@ -12,7 +12,8 @@ import { describeSuite } from './suite.js';
 
 const FUNCTIONS = 60;
 const CASES = 8;
-const FLAGS = '-O2 -x c -c - -o source.o';
+/** Freestanding, since the guest has no headers, not even the one that every file gets. */
+const FLAGS = '-ffreestanding -O2 -x c -c - -o source.o';
 
 /** A function with what optimisers like: a loop to unroll, a switch, a list, a call to the last. */
 function functionNamed(at: number): string {

@@ -10,8 +10,10 @@ import { execWatched } from '../../emulator/guest/watched.js';
 
 export interface PeerCase {
   readonly name: string;
-  /** Lines for /bin/sh, run in an empty folder on tmpfs. */
+  /** Lines for /bin/sh, run in an empty folder. */
   readonly script: string;
+  /** Where that folder is made; default /tmp, a tmpfs. */
+  readonly below?: string;
   /** Of a memory cgroup around the script; without it the guest's own memory is the bound. */
   readonly limitMib?: number;
   /** Pages that must have been swapped to the store meanwhile; fewer are no test. */
@@ -48,7 +50,7 @@ const OUTPUT_CHARS_MAX = 2000;
 const GONE_POLL_MS = 100;
 const GONE_POLLS_MAX = 100;
 
-const FOLDER = '/tmp/peer';
+const folderOf = ({ below = '/tmp' }: PeerCase): string => `${below}/peer`;
 const CGROUP = '/sys/fs/cgroup/peer';
 
 /** Kills of a memory cgroup are counted in it, and the count goes with it. */
@@ -58,8 +60,10 @@ function quoted(word: string): string {
   return `'${word.replaceAll("'", "'\\''")}'`;
 }
 
-function commandOf({ script, limitMib }: PeerCase): string {
-  const lines = [`set -e; rm -rf ${FOLDER}; mkdir ${FOLDER}; cd ${FOLDER}`];
+function commandOf(peer: PeerCase): string {
+  const { script, limitMib } = peer;
+  const folder = folderOf(peer);
+  const lines = [`set -e; rm -rf ${folder}; mkdir ${folder}; cd ${folder}`];
   if (limitMib !== undefined) {
     lines.push('echo +memory >/sys/fs/cgroup/cgroup.subtree_control', `mkdir -p ${CGROUP}`);
     lines.push(`echo ${limitMib}M >${CGROUP}/memory.max`, `echo $$ >${CGROUP}/cgroup.procs`);
@@ -69,9 +73,9 @@ function commandOf({ script, limitMib }: PeerCase): string {
 }
 
 /** Removes what the run left; its last processes may still be going. Gives the kills by cgroup. */
-async function cleanUp(guest: Guest, { limitMib }: PeerCase): Promise<number> {
-  await guest.sh(`rm -rf ${FOLDER}`, { timeoutMs: CLEAN_UP_MS_MAX });
-  if (limitMib === undefined) return 0;
+async function cleanUp(guest: Guest, peer: PeerCase): Promise<number> {
+  await guest.sh(`rm -rf ${folderOf(peer)}`, { timeoutMs: CLEAN_UP_MS_MAX });
+  if (peer.limitMib === undefined) return 0;
   const kills = Number(await guest.sh(KILLS));
   for (let polls = 0; polls < GONE_POLLS_MAX; polls += 1) {
     if ((await guest.exec(`rmdir ${CGROUP}`)).code === 0) return kills;

@@ -41,6 +41,8 @@ export function describeSuite(suite: Suite): void {
     it.each(suite.cases)('$name', { timeout: 2 * PEER_MS_MAX }, async (peer) => {
       const result = await runPeer(guest, peer);
       figures.push(result.figures);
+      // At once: the other cases may take long.
+      if (result.problems.length > 0) console.log([peer.name, ...result.problems].join('\n'));
       expect(result.problems).toEqual([]);
     });
   });
