@@ -69,10 +69,11 @@ static bool tmem_block_await_room(struct tmem_block *block, int ret)
 {
 	if (ret != -EBUSY && ret != -EAGAIN && ret != -ENOSPC)
 		return false;
-	/* Pairs with the release below: whoever sees that room is short sees until when. */
+	/* Pairs with the release below. */
 	if (!smp_load_acquire(&block->is_short)) {
 		WRITE_ONCE(block->wait_end,
 			   jiffies + msecs_to_jiffies(READ_ONCE(tmem_put_timeout_ms)));
+		/* Whoever sees that room is short sees until when. */
 		smp_store_release(&block->is_short, true);
 	} else if (time_after(jiffies, READ_ONCE(block->wait_end))) {
 		return false;
