@@ -18,7 +18,7 @@ export interface PeerCase {
   readonly limitMib?: number;
   /** Pages that must have been swapped to the store meanwhile; fewer are no test. */
   readonly putsMin: number;
-  /** The part of all swapped pages that must have come to the store, not to a disk; default half. */
+  /** The part of the swapped pages that must come to the store, not to a disk; default half. */
   readonly shareMin?: number;
   /** What the program prints when its own checks are done and right. */
   readonly says: RegExp;
@@ -95,8 +95,11 @@ function verdictOf(peer: PeerCase, code: number, output: string): string[] {
 }
 
 /** Reports of the killer's, each from its first line to the one that names whom it took. */
-const KILL_REPORT =
-  /^[^\n]*invoked oom-killer:(?:(?!invoked oom-killer:)[\s\S])*?Memory cgroup out of memory: Killed[^\n]*/gm;
+const KILL_REPORT = new RegExp(
+  '^[^\\n]*invoked oom-killer:(?:(?!invoked oom-killer:)[\\s\\S])*?' +
+    'Memory cgroup out of memory: Killed[^\\n]*',
+  'gm',
+);
 
 /** The log without what it says of memory cgroups that were killed for their own limits. */
 export function withoutKills(log: string): string {

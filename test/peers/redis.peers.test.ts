@@ -1,7 +1,7 @@
 /**
- * redis with more keys than the memory it gets holds. Every value is compared: when all are written,
- * when a third was written again while a forked child saved them, and in a server that starts from
- * what the child saved.
+ * redis with more keys than the memory it gets holds. Every value is compared: when all are
+ * written, when a third was written again while a forked child saved them, and in a server that
+ * starts from what the child saved.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
