@@ -111,7 +111,8 @@ export function withoutKills(log: string): string {
 /** Runs a program in a guest that has its swap set up. */
 export async function runPeer(guest: Guest, peer: PeerCase): Promise<PeerResult> {
   const before = await guest.counters();
-  const logBefore = (await guest.dmesg()).length;
+  const mark = `peer begins: ${peer.name}, ${before.module.puts ?? 0} puts`;
+  await guest.sh(`echo ${quoted(mark)} >/dev/kmsg`);
   const clock = performance.now();
   const { code, stdout } = await execWatched(guest, commandOf(peer), {
     timeoutMs: peer.timeoutMs ?? PEER_MS_MAX,
@@ -120,21 +121,20 @@ export async function runPeer(guest: Guest, peer: PeerCase): Promise<PeerResult>
   const seconds = (performance.now() - clock) / 1000;
   const kills = await cleanUp(guest, peer);
   const { counters, host } = await settledCounters(guest);
-  const log = (await guest.dmesg()).slice(logBefore);
+  // All of it where there was so much that the mark is gone.
+  const log = (await guest.dmesg()).split(mark).at(-1) ?? '';
   const moved = (name: string): number => (counters.module[name] ?? 0) - (before.module[name] ?? 0);
   const counted = (name: string): number =>
     (counters.vmstat[name] ?? 0) - (before.vmstat[name] ?? 0);
   const puts = moved('puts');
   const disk = swapShare(counters).disk - swapShare(before).disk;
-  const share = puts / (puts + disk);
+  const wentPast = disk > 0 && puts / (puts + disk) < (peer.shareMin ?? SHARE_MIN);
   const trouble = troubleIn(peer.killsCgroups === true ? withoutKills(log) : log);
   const problems = [
     ...verdictOf(peer, code, stdout),
     ...(kills === 0 ? [] : [`the cgroup's limit killed ${kills} of its processes`]),
     ...(puts >= peer.putsMin ? [] : [`only ${puts} pages were swapped to the store`]),
-    ...(share >= (peer.shareMin ?? SHARE_MIN)
-      ? []
-      : [`${disk} pages went past the store to disks`]),
+    ...(wentPast ? [`${disk} pages went past the store to disks`] : []),
     ...(host === null ? ['it has no store'] : counterProblems(counters, host, guest.frontEnds)),
     ...trouble.map((line) => `kernel log: ${line}`),
   ];
