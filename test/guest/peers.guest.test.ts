@@ -18,8 +18,7 @@ afterAll(async () => {
 
 const STRESS: PeerCase = {
   name: 'stress-ng',
-  script:
-    'stress-ng --vm 1 --vm-bytes 48M --vm-ops 2 --vm-method flip --verify --oomable --temp-path .',
+  script: 'stress-ng --memfd 1 --memfd-bytes 48M --memfd-ops 1 --verify --oomable --temp-path .',
   limitMib: 32,
   putsMin: 1000,
   says: /successful run completed/,
@@ -29,9 +28,9 @@ const STRESS: PeerCase = {
 const FIO: PeerCase = {
   name: 'fio',
   script:
-    'fio --name=job --filename=file --rw=randwrite --bs=64k --size=48M --ioengine=mmap ' +
+    'fio --name=job --filename=file --rw=randwrite --bs=64k --size=32M --ioengine=mmap ' +
     '--verify=crc32c --do_verify=1 --verify_fatal=1 --verify_state_save=0 --thread',
-  limitMib: 24,
+  limitMib: 16,
   putsMin: 1000,
   says: /err= 0/,
 };

@@ -35,11 +35,12 @@ function kselftest(name: string, command: string, expected: Partial<Expected>): 
   };
 }
 
-/** Runs it again and again in a cgroup with a storm, which pushes its pages out. */
+/** Runs it in a cgroup with a storm, once that has filled the cgroup and pushes pages out. */
 function stormed(peer: PeerCase): PeerCase {
-  const script =
-    `storm --mib 40 --passes 100 >/dev/null & hog=$!; ${peer.script} && ` +
-    'kill $hog && { wait $hog || true; }';
+  const puts = "awk '/^puts / { print $2 }' /sys/kernel/debug/tmem/stats";
+  const script = `before=$(${puts}); storm --mib 40 --passes 1000 >/dev/null & hog=$!
+    until [ $(${puts}) -gt $((before + 2000)) ]; do kill -0 $hog && sleep 0.2; done
+    { ${peer.script}; } && kill $hog && { wait $hog || true; }`;
   return { ...peer, script, limitMib: 24, putsMin: 2000 };
 }
 
