@@ -28,7 +28,7 @@ const STRESS: PeerCase = {
 const FIO: PeerCase = {
   name: 'fio',
   script:
-    'fio --name=job --filename=file --rw=randwrite --bs=64k --size=32M --ioengine=mmap ' +
+    'fio --name=job --filename=file --rw=randwrite --bs=64k --size=24M --ioengine=mmap ' +
     '--verify=crc32c --do_verify=1 --verify_fatal=1 --verify_state_save=0 --thread',
   limitMib: 16,
   putsMin: 1000,
