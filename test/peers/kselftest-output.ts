@@ -11,12 +11,15 @@ export interface Expected {
   readonly skipped: readonly RegExp[];
 }
 
+/** Each once: a child that ends prints what its parent had not yet written. */
+const linesOf = (output: string): string[] => [...new Set(output.split('\n'))];
+
 /**
  * Problems in what a program printed: in the Test Anything Protocol (`ok 3 name # SKIP why`), or as
  * uffd-unit-tests does (`Testing name... skipped [reason: why]`).
  */
 export function problemsIn(output: string, { passed, skipped }: Expected): string[] {
-  const lines = output.split('\n');
+  const lines = linesOf(output);
   const isSkip = (line: string): boolean => /# SKIP|\.\.\. skipped/.test(line);
   const good = lines.filter((line) => /^ok \d+ .|\.\.\. done/.test(line) && !isSkip(line));
   const bad = lines.filter((line) => /^not ok \d+|\.\.\. failed|^Bail out!/.test(line));
@@ -32,7 +35,7 @@ export function problemsIn(output: string, { passed, skipped }: Expected): strin
 
 /** How many passed, and why others did not run, in one line. */
 export function summaryOf(output: string): string {
-  const lines = output.split('\n');
+  const lines = linesOf(output);
   const skips = lines.filter((line) => /# SKIP|\.\.\. skipped/.test(line));
   const good = lines.filter((line) => /^ok \d+ .|\.\.\. done/.test(line)).length;
   const passed = good - skips.filter((line) => line.startsWith('ok')).length;
