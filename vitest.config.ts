@@ -4,6 +4,7 @@
  * and a guest and its store seldom fill two cores.
  * `kernels` builds every kernel from nothing, which takes most of an hour: `npm run test:kernels`.
  * `readme` runs the README's long examples, an hour as well: `npm run test:readme`.
+ * `peers` runs other people's programs in guests: `npm run test:peers`.
  */
 import { defineConfig } from 'vitest/config';
 
@@ -17,7 +18,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['**/*.test.ts'],
-          exclude: [...IGNORED, '**/*.{guest,kernel,readme}.test.ts'],
+          exclude: [...IGNORED, '**/*.{guest,kernel,peers,readme}.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
           maxWorkers: 2,
@@ -55,6 +56,17 @@ export default defineConfig({
           hookTimeout: 15 * 60_000,
           fileParallelism: false,
           sequence: { groupOrder: 3 },
+        },
+      },
+      {
+        test: {
+          name: 'peers',
+          include: ['**/*.peers.test.ts'],
+          exclude: IGNORED,
+          testTimeout: 1_200_000,
+          hookTimeout: 2 * 60 * 60_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 4 },
         },
       },
     ],

@@ -65,25 +65,28 @@ const HOST_NEEDS = [
  * builds them all, or in the proof that takes one with KASAN when it runs in full.
  */
 function buildsKernel(verb, args) {
-  if (
-    verb === 'test:kernels' ||
-    verb === 'test:readme' ||
-    args.some((arg) => /(^|[=,])source-/.test(arg))
-  )
-    return true;
+  if (/^test:(kernels|peers|readme)$/.test(verb)) return true;
+  if (args.some((arg) => /(^|[=,])source-/.test(arg))) return true;
   const proves = verb === 'promises' || (verb === 'prove' && args.includes('liar'));
   return proves && !args.includes('--quick');
 }
 
-/** What a kernel build takes beside HOST_NEEDS, from the list that the build itself goes by. */
-function kernelNeeds() {
-  const file = join(ROOT, 'images/kernels/build-needs.json');
-  return JSON.parse(readFileSync(file, 'utf8')).map((need) => ({
+/** A list of programs and headers, each with the Debian package that holds it. */
+function needsIn(path) {
+  return JSON.parse(readFileSync(join(ROOT, path), 'utf8')).map((need) => ({
+    ...need,
     what: need.program ?? need.header,
-    package: need.package,
     found: () =>
       need.header === undefined ? inPath(need.program) : existsSync(`/usr/include/${need.header}`),
   }));
+}
+
+/** What a verb takes beside HOST_NEEDS, from the lists that those go by who use it. */
+function furtherNeeds(verb, args) {
+  const needs = buildsKernel(verb, args) ? needsIn('images/kernels/build-needs.json') : [];
+  if (verb === 'test:peers') needs.push(...needsIn('test/peers/needs.json'));
+  if (verb === 'test') needs.push(...needsIn('test/peers/needs.json').filter(({ thin }) => thin));
+  return needs;
 }
 
 class StepError extends Error {
@@ -339,8 +342,10 @@ function forwardSignals() {
 /** Verbs that are vitest's, with the projects that each runs unless it is told which. */
 const TEST_PROJECTS = {
   test: ['unit', 'guest'],
+  'test:unit': ['unit'],
   'test:kernels': ['kernels'],
   'test:readme': ['readme'],
+  'test:peers': ['peers'],
 };
 
 /** Programs of the other verbs; without one here it is `tmem`. */
@@ -385,7 +390,7 @@ async function main() {
   }
   forwardSignals();
   checkNode();
-  await installHostTools([...HOST_NEEDS, ...(buildsKernel(verb, args) ? kernelNeeds() : [])]);
+  await installHostTools([...HOST_NEEDS, ...furtherNeeds(verb, args)]);
   await withLock(async () => {
     await installDependencies();
     await compile();

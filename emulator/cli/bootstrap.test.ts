@@ -76,9 +76,9 @@ test('with nothing to do it says nothing and passes the arguments on', async () 
 
 test('runs vitest for the verb test', async () => {
   await put('node_modules/vitest/vitest.mjs', 'console.log(process.argv.slice(2).join());');
-  expect((await run(['test', 'images'])).stdout).toBe(
-    'run,--project=unit,--project=guest,images\n',
-  );
+  await put('test/peers/needs.json', '[]');
+  const { stdout } = await run(['test', 'images']);
+  expect(stdout).toBe('run,--project=unit,--project=guest,images\n');
 });
 
 test('passes the exit code on', async () => {
@@ -141,6 +141,19 @@ test('what a kernel build takes is asked for only where a kernel is built', asyn
   }
   const plain = await run(['storm', '--kernel', 'debian-6.1'], join(root, 'bin'));
   expect(plain.stderr).not.toContain('flex');
+});
+
+test('other people’s programs are asked for by the suites that run them', async () => {
+  const needs = JSON.stringify([
+    { program: 'no-such-stress', package: 'stress', thin: true },
+    { program: 'no-such-redis', package: 'redis' },
+  ]);
+  await put('images/kernels/build-needs.json', '[]');
+  await put('test/peers/needs.json', needs);
+  const asked = async (verb: string) => (await run([verb], join(root, 'bin'))).stderr;
+  expect(await asked('test:peers')).toMatch(/no-such-stress, no-such-redis.* stress redis$/ms);
+  expect(await asked('test')).toMatch(/ stress$/m);
+  expect(await asked('storm')).not.toContain('stress');
 });
 
 test('passes a signal on and ends as the verb does', async () => {

@@ -188,7 +188,7 @@ export function doorbellProblems(guest: GuestCounters, host: StoreStats): string
 }
 
 /** What the three sides' counters say against each other, of swapped pages. */
-function counterProblems(
+export function counterProblems(
   guest: GuestCounters,
   host: StoreStats,
   frontEnds: readonly FrontEnd[],
@@ -288,7 +288,7 @@ async function runWorkload(guest: Guest, options: StormOptions): Promise<[StormR
  * Both sides' counters once the store has seen all that was posted; as they are when it has not
  * within SETTLE_MS_MAX. A busy machine may leave a queue full of posted gets behind the guest.
  */
-async function settledCounters(
+export async function settledCounters(
   guest: Guest,
 ): Promise<{ counters: GuestCounters; host: StoreStats | null }> {
   const end = performance.now() + SETTLE_MS_MAX;

@@ -154,7 +154,8 @@ test('orders modules by what they need, built-in ones left out', async () => {
 });
 
 test('reads what a module says, and refuses other files', async () => {
-  const text = 'vermagic=6.1.0 SMP mod_unload \0name=x\0depends=a,b\0softdep=pre: c post: d\0parmtype=p:uint\0';
+  const text =
+    'vermagic=6.1.0 SMP mod_unload \0name=x\0depends=a,b\0softdep=pre: c post: d\0parmtype=p:uint\0';
   expect(parseModinfo(text)).toEqual({
     name: 'x',
     vermagic: '6.1.0 SMP mod_unload',
