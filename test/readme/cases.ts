@@ -8,7 +8,7 @@ export const CASES: readonly { readonly command: RegExp; readonly where: Where }
   { command: /^npm start$/, where: 'slow' },
   { command: /^npm test$/, where: { not: 'it is what runs this' } },
   { command: /^npx tmem run -- 'cat \/proc\/swaps; storm /, where: 'fast' },
-  { command: /^npx tmem run --mem 512 .*--with stress-ng/, where: 'slow' },
+  { command: /^npx tmem run --mem 512 .*--root host -- stress-ng/, where: 'slow' },
   { command: /^npx tmem run --kernel \. --with \.\/my-test/, where: 'slow' },
   { command: /^npx tmem storm --kernel source-\S+ --patch my-swap-work.patch/, where: 'slow' },
   { command: /^npx tmem storm --(quota|policy) /, where: 'slow' },
