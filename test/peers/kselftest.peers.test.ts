@@ -95,7 +95,7 @@ const faults = (name: string, command: string): PeerCase => ({
 /**
  * Those of uffd-unit-tests that come back with an answer, by a part of their names. Not `minor`,
  * which does not end within a minute under emulation with a plain disk, nor `events`, of which
- * events-wp failed where none of its pages had been swapped.
+ * events-wp failed once under the zswap hook, in a program that put four pages: see docs/peers.md.
  */
 const UFFD_TESTS = ['zeropage', 'wp-fork', 'wp-unpopulated', 'move', 'sigbus', 'poison'];
 
