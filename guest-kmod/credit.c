@@ -87,8 +87,7 @@ bool tmem_credit_take(struct tmem_device *dev, u32 *slot)
 	if (tmem_credit_try(dev, slot))
 		return true;
 	/* Answers that nobody waited for may have given us some. */
-	tmem_queues_collect(dev);
-	return tmem_credit_try(dev, slot);
+	return tmem_queues_collect(dev) && tmem_credit_try(dev, slot);
 }
 
 /*

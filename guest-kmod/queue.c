@@ -416,10 +416,14 @@ void tmem_queue_orphan(struct tmem_device *dev, struct tmem_queue *queue, u32 se
 	spin_unlock_irqrestore(&queue->lock, flags);
 }
 
-/* Keeps the slots of all gets that were given up and have been answered since. Any context. */
-void tmem_queues_collect(struct tmem_device *dev)
+/*
+ * Keeps the slots of all gets that were given up and have been answered since; false when there were
+ * none. Any context.
+ */
+bool tmem_queues_collect(struct tmem_device *dev)
 {
 	unsigned long flags;
+	bool any = false;
 	u32 place;
 	u32 i;
 
@@ -431,9 +435,10 @@ void tmem_queues_collect(struct tmem_device *dev)
 		spin_lock_irqsave(&queue->lock, flags);
 		for_each_set_bit(place, queue->orphans, queue->entries)
 			if (tmem_queue_answered(queue, tmem_queue_last(queue, place)))
-				tmem_queue_collect(dev, queue, place);
+				any |= !tmem_queue_collect(dev, queue, place);
 		spin_unlock_irqrestore(&queue->lock, flags);
 	}
+	return any;
 }
 
 /* Whether a put timed out here and the host has not caught up with our tail since. */

@@ -216,7 +216,7 @@ int tmem_queue_reap(struct tmem_device *dev, struct tmem_queue *queue, u32 seque
 		    s32 *result, u32 *slot);
 void tmem_queue_abandon(struct tmem_queue *queue, u32 sequence);
 void tmem_queue_orphan(struct tmem_device *dev, struct tmem_queue *queue, u32 sequence);
-void tmem_queues_collect(struct tmem_device *dev);
+bool tmem_queues_collect(struct tmem_device *dev);
 bool tmem_queue_is_stalled(struct tmem_queue *queue);
 bool tmem_queues_answered(struct tmem_device *dev);
 void tmem_queue_interrupt(struct tmem_device *dev, u32 number);

@@ -81,12 +81,21 @@ int tmem_new_pool(struct tmem_device *dev, u32 flags)
 	return -EIO;
 }
 
-/* Drops a pool and all its pages. May sleep. Returns 1, 0 for no such pool, or a negative errno. */
+/*
+ * Drops a pool and all its pages, after what was posted before on whatever queue: between queues
+ * there is no order, and gets of a pool that is gone are misses. May sleep. Returns 1, 0 for no such
+ * pool, or a negative errno.
+ */
 int tmem_destroy_pool(struct tmem_device *dev, s32 pool)
 {
+	unsigned long end = jiffies + TMEM_POOL_TIMEOUT;
 	struct tmem_key key = { .pool = pool };
 	struct tmem_descriptor descriptor;
+	u32 i;
 
+	for (i = 0; i < dev->queue_count; i++)
+		tmem_queue_wait(dev, &dev->queues[i], READ_ONCE(dev->queues[i].tail) - 1,
+				tmem_left(end));
 	tmem_describe(&descriptor, TMEM_CMD_DESTROY_POOL, &key);
 	return tmem_call(dev, tmem_queue_of(dev, &key), &descriptor, TMEM_POOL_TIMEOUT);
 }

@@ -17,7 +17,7 @@ export function checkGuestOptions(options: GuestOptions): void {
     cpus: whole(1, 64),
     accel: oneOf(['auto', 'kvm', 'tcg']),
     swap: oneOf(SWAP_KINDS),
-    swapDisksMib: listOf(whole(1)),
+    swapDisksMib: listOf(whole(0)),
     dataMib: whole(1),
     diskDir: text,
     between: called,

@@ -100,7 +100,7 @@ describe.each([
     const said = /tmem: page \d+ of area \d+ cannot be had \(-110\): SIGBUS/g;
     expect(log.match(said)?.length).toBeGreaterThan(0);
     expect(log.match(said)?.length).toBeLessThanOrEqual(LINES_MAX);
-    const other = /I\/O error|(Read|Write)-error on swap|\btmem\b/;
+    const other = /I\/O error|space allocation error|(Read|Write)-error on swap|\btmem\b/;
     expect(troubleIn(log).filter((line) => !other.test(line))).toEqual([]);
   });
 });

@@ -23,6 +23,8 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const COMMAND_MS_MAX = 200_000;
 const TCG = ['--accel', 'tcg', '--mem', '160'];
+/** Without the closing line. */
+const QUIET = ['-q', ...TCG];
 const env = { ...process.env, TMPDIR: folder };
 
 class Running {
@@ -71,7 +73,7 @@ const tmem = (...args: string[]): Running => new Running(process.execPath, [MAIN
 
 describe('stdin', () => {
   it('is passed on as it is taken, and let go when the command ends', async () => {
-    const run = tmem('run', ...TCG, '--', 'head -n 2; exit 3');
+    const run = tmem('run', ...QUIET, '--', 'head -n 2; exit 3');
     let written = 0;
     const feed = (): void => {
       while (run.child.stdin!.writable && run.child.stdin!.write('y\n'.repeat(512)))
@@ -104,7 +106,7 @@ describe('what a guest is given, and what it gives', () => {
     const given = ['--with', 'sort', '--data-from', tree, '--module', 'loop'];
     const disk = ['--swap', 'none', '--front-end', 'block', '--module-param', 'block_mib=16'];
     const wanted = ['--get', '/root/out:results', '--get', '/no/such', '--get', 'script'];
-    const run = tmem('run', ...TCG, ...given, ...disk, ...wanted, '--', script.join('\n'));
+    const run = tmem('run', ...QUIET, ...given, ...disk, ...wanted, '--', script.join('\n'));
     run.child.stdin!.end('the end of the input\n');
     expect(await run.code).toBe(5);
     expect(run.stdout.split('\n')).toEqual([
@@ -159,12 +161,14 @@ describe('a terminal', () => {
     type('stty size; tty; echo TERM=$TERM\r');
     await run.until(/33 101\s+\/dev\/pts\/\d+\s+TERM=/);
     // What is typed next is the job's that runs in the foreground.
-    type('echo begun; sleep 1000\r');
+    type('sh -c "echo begun; exec sleep 1000"\r');
     await run.until(/\nbegun/);
     type('\x03');
     await run.until(/~ # /);
-    type('echo code=$?; sleep 1001\r');
+    type('echo code=$?\r');
     await run.until(/\ncode=130/);
+    type('sh -c "echo begun; exec sleep 1001"\r');
+    await run.until(/\nbegun/);
     type('\x1a');
     await run.until(/Stopped/);
     type('kill %1; fg; echo code=$?\r');

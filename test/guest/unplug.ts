@@ -106,7 +106,8 @@ const RIGHT = { code: 0, pagesWrong: 0, processesDied: 0 };
 
 /** Swap, hypercalls and looks at debugfs, until the device has gone under them, and after. */
 export async function useWhile(guest: Guest, remove: () => Promise<void>): Promise<void> {
-  const words = `--mib 6 --procs 2 --passes 1000000 --seconds ${SECONDS}`;
+  // So many that some of them have pages swapped out at any moment.
+  const words = `--mib 32 --procs 8 --passes 1000000 --seconds ${SECONDS}`;
   const running = storm(guest, words);
   const hammer = guest.exec(`tmemctl hammer ${SECONDS} --seed 7`, { timeoutMs: COMMAND_MS_MAX });
   const looks = 'for i in $(seq 200); do cat /sys/kernel/debug/tmem/* >/dev/null; done';

@@ -210,8 +210,10 @@ static void put_device(struct device *dev) { (void)dev; }
 #include "serial_control.c"
 #include "transport_serial.c"
 
-struct tmem_device *tmem_the_device(void) { return NULL; }
-int tmem_device_publish(struct tmem_device *dev) { (void)dev; return 0; }
+bool tmem_unloading;
+bool tmem_device_exists(void) { return false; }
+void tmem_device_end(struct tmem_device *dev, bool quietly) { (void)dev, (void)quietly; }
+struct tmem_device *tmem_link_device(struct tmem_link *link) { (void)link; return NULL; }
 bool tmem_serial_may_be_ours(struct virtio_device *vdev) { (void)vdev; return true; }
 struct device *tmem_serial_find(struct device_driver *own) { (void)own; return NULL; }
 void tmem_link_kick(void *link) { (void)link; link_kicks++; }

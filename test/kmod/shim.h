@@ -20,6 +20,7 @@ typedef uint16_t u16;
 typedef uint32_t u32;
 typedef int32_t s32;
 typedef uint64_t u64;
+typedef int64_t s64;
 typedef u32 __le32, __u32, __virtio32;
 typedef s32 __s32;
 typedef u64 __le64, __u64;
