@@ -417,8 +417,8 @@ void tmem_queue_orphan(struct tmem_device *dev, struct tmem_queue *queue, u32 se
 }
 
 /*
- * Keeps the slots of all gets that were given up and have been answered since; false when there were
- * none. Any context.
+ * Keeps the slots of all gets that were given up and have been answered since; false when there
+ * were none. Any context.
  */
 bool tmem_queues_collect(struct tmem_device *dev)
 {

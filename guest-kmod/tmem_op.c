@@ -83,8 +83,8 @@ int tmem_new_pool(struct tmem_device *dev, u32 flags)
 
 /*
  * Drops a pool and all its pages, after what was posted before on whatever queue: between queues
- * there is no order, and gets of a pool that is gone are misses. May sleep. Returns 1, 0 for no such
- * pool, or a negative errno.
+ * there is no order, and gets of a pool that is gone are misses. May sleep. Returns 1, 0 for no
+ * such pool, or a negative errno.
  */
 int tmem_destroy_pool(struct tmem_device *dev, s32 pool)
 {

@@ -83,14 +83,15 @@ describe('a head', () => {
 describe('a credit', () => {
   it('that is promised again while its put waits is not taken twice', async () => {
     store.showGrants(1);
-    await load();
+    // A slow guest must come to the second put while the first still waits.
+    await load('front_end=none put_timeout_ms=4000');
     const pool = await ctl('new-pool --persistent');
     const before = store.counts().putsForged;
     // No room in any queue, as far as the guest can tell: the put waits, with the one slot there
     // is.
     store.showHeads('ahead');
     const waiting = ctl(`put ${pool} 1 0 --fill 1`);
-    await sh('sleep 0.2');
+    await sh('until grep -qs "\\[tmem\\]" /proc/$(pidof tmemctl)/stack; do sleep 0.05; done');
     store.promiseAgain();
     await sh('sleep 0.1');
     // It gets no credit, and the flush that must stand for it finds no room either.
