@@ -17,7 +17,7 @@ export function checkGuestOptions(options: GuestOptions): void {
     cpus: whole(1, 64),
     accel: oneOf(['auto', 'kvm', 'tcg']),
     swap: oneOf(SWAP_KINDS),
-    swapDisksMib: listOf(whole(0)),
+    swapDisksMib: listOf(whole(1)),
     dataMib: whole(1),
     diskDir: text,
     between: called,
