@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, describe, expect, it, vi } from 'vitest';
+import { withoutProgress } from './tmem.js';
 
 const MAIN = join(import.meta.dirname, '../../dist/emulator/cli/main.js');
 const folder = mkdtempSync(join(tmpdir(), 'tmem-cli-test-'));
@@ -57,11 +58,6 @@ function tmem(
 /** Where the logs of guests that fail go. */
 const kept = join(folder, 'kept');
 const TCG = ['--accel', 'tcg', '--mem', '128', '--keep', kept];
-
-/** Without what a slow machine is told meanwhile. */
-function withoutProgress(stderr: string): string {
-  return stderr.replaceAll(/^\[ *\d+\.\d s\] .*\n/gm, '');
-}
 
 /** `tmem run`, whose output is the caller's to read or not. */
 function runUnread(script: string) {

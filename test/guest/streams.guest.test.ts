@@ -16,6 +16,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { withoutProgress } from './tmem.js';
 
 const MAIN = join(import.meta.dirname, '../../dist/emulator/cli/main.js');
 const folder = mkdtempSync(join(tmpdir(), 'tmem-streams-test-'));
@@ -26,11 +27,6 @@ const TCG = ['--accel', 'tcg', '--mem', '160'];
 /** Without the closing line. */
 const QUIET = ['-q', ...TCG];
 const env = { ...process.env, TMPDIR: folder };
-
-/** Without what a slow machine, or the first to use a kernel, is told meanwhile. */
-function withoutProgress(stderr: string): string {
-  return stderr.replaceAll(/^\[ *\d+\.\d s\] .*\n/gm, '');
-}
 
 class Running {
   stdout = '';

@@ -11,6 +11,11 @@ export interface Outcome {
   stderr: string;
 }
 
+/** Without what a slow machine, or the first to use a kernel, is told meanwhile. */
+export function withoutProgress(stderr: string): string {
+  return stderr.replaceAll(/^\[ *\d+\.\d s\] .*\n/gm, '');
+}
+
 /** Runs `tmem` to its end. */
 export function tmem(args: readonly string[]): Promise<Outcome> {
   const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
